@@ -1,0 +1,2 @@
+# The public headers: userstackinclude_HEADERS += include/userstack/NAME.h
+userstackinclude_HEADERS += include/userstack/userstack.h

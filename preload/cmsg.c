@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: ISC */
+/* Control messages, as Linux's put_cmsg(), ip_cmsg_recv(), ip_cmsg_send() write and read them. */
+#include "msg.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "host/sys.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+#ifndef TCP_CM_INQ
+#define TCP_CM_INQ 36
+#endif
+#define CONTROL_BYTES_MAX 1024 /* of what a sender passes */
+
+/* ---- out to the program ---- */
+
+struct cmsg_out {
+    uint8_t *at; /* the program's */
+    size_t room, used;
+    int *msg_flags;
+};
+
+static void put(struct cmsg_out *o, int level, int type, const void *data, size_t len) {
+    struct cmsghdr h = {.cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type};
+    if (o->room < sizeof(h)) {
+        *o->msg_flags |= MSG_CTRUNC;
+        return;
+    }
+    if (o->room < h.cmsg_len) {
+        *o->msg_flags |= MSG_CTRUNC;
+        h.cmsg_len = o->room;
+    }
+    if (user_copy_out(o->at, &h, sizeof(h)) != 0 ||
+        user_copy_out(o->at + sizeof(h), data, h.cmsg_len - sizeof(h)) != 0)
+        return;
+    size_t space = UST_MIN(CMSG_SPACE(len), o->room);
+    o->at += space;
+    o->room -= space;
+    o->used += space;
+}
+
+static void put_time(struct cmsg_out *o, const struct sock *s, uint64_t ts_ns) {
+    if (!s->timestamp && !s->timestampns)
+        return;
+    struct timespec ts;
+    if (ts_ns == 0) {
+        clock_gettime(CLOCK_REALTIME, &ts);
+        ts_ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+    }
+    /* SO_TIMESTAMP and SO_TIMESTAMP_NEW differ in the number alone on 64-bit machines. */
+    if (s->timestampns) {
+        ts.tv_sec = (time_t)(ts_ns / NS_PER_S);
+        ts.tv_nsec = (long)(ts_ns % NS_PER_S);
+        put(o, SOL_SOCKET, s->ts_new ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD, &ts, sizeof(ts));
+    } else {
+        struct timeval tv = {.tv_sec = (time_t)(ts_ns / NS_PER_S),
+                             .tv_usec = (suseconds_t)(ts_ns % NS_PER_S / NS_PER_US)};
+        put(o, SOL_SOCKET, s->ts_new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD, &tv, sizeof(tv));
+    }
+}
+
+/* The number of the interface that the stack drives. */
+static int if_index(int fd) {
+    static _Atomic int known;
+    int i = atomic_load_explicit(&known, memory_order_relaxed);
+    if (i != 0)
+        return i;
+    struct ifreq ifr;
+    const char *name = host_config()->ifname;
+    memset(&ifr, 0, sizeof(ifr));
+    memcpy(ifr.ifr_name, name, strnlen(name, sizeof(ifr.ifr_name) - 1));
+    i = sys_ioctl(fd, SIOCGIFINDEX, &ifr) == 0 ? ifr.ifr_ifindex : 1;
+    atomic_store_explicit(&known, i, memory_order_relaxed);
+    return i;
+}
+
+static void put_ip4(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
+    const struct sock *s = c->s;
+    if (s->pktinfo) {
+        struct in_pktinfo pi = {.ipi_ifindex = if_index(c->fd)};
+        uint32_t dst = htonl(addr_ip4(&d->dst));
+        memcpy(&pi.ipi_addr, &dst, sizeof(dst));
+        memcpy(&pi.ipi_spec_dst, &dst, sizeof(dst));
+        put(o, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
+    }
+    if (s->recvttl) {
+        int ttl = d->ttl;
+        put(o, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+    }
+    if (s->recvtos)
+        put(o, IPPROTO_IP, IP_TOS, &d->tos, sizeof(d->tos));
+    if (s->recvorigdst) {
+        struct sockaddr_storage ss;
+        socklen_t len = addr_store(s, &d->dst, d->dport, &ss);
+        put(o, IPPROTO_IP, IP_ORIGDSTADDR, &ss, len);
+    }
+}
+
+static void put_ip6(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
+    const struct sock *s = c->s;
+    if (s->pktinfo) {
+        struct in6_pktinfo pi = {.ipi6_ifindex = (unsigned)if_index(c->fd)};
+        memcpy(&pi.ipi6_addr, d->dst.b, sizeof(d->dst.b));
+        put(o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
+    }
+    if (addr_is_ip4(&d->dst))
+        return;
+    if (s->recvttl) {
+        int hops = d->ttl;
+        put(o, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
+    }
+    if (s->recvtos) {
+        int tclass = d->tos;
+        put(o, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
+    }
+}
+
+void cmsg_write(const struct call *c, const struct recv_from *f, void *control, size_t room,
+                size_t *used, int *msg_flags) {
+    struct cmsg_out o = {.at = control, .room = room, .msg_flags = msg_flags};
+    *used = 0;
+    if (f->has_inq)
+        put(&o, IPPROTO_TCP, TCP_CM_INQ, &f->inq, sizeof(f->inq));
+    if (f->has_dgram && c->s) {
+        put_time(&o, c->s, f->dgram.ts_ns);
+        if (c->s->udp_gro && f->dgram.gso_size) {
+            int size = f->dgram.gso_size;
+            put(&o, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
+        }
+        if (c->s->family == AF_INET)
+            put_ip4(&o, c, &f->dgram);
+        else
+            put_ip6(&o, c, &f->dgram);
+    }
+    *used = o.used;
+}
+
+/* ---- in from the program ---- */
+
+static int parse_int(const uint8_t *data, size_t len, int lo, int hi, int *out) {
+    if (len < sizeof(*out))
+        return -EINVAL;
+    memcpy(out, data, sizeof(*out));
+    return *out < lo || *out > hi ? -EINVAL : 0;
+}
+
+/* One message for an IPv4 datagram. */
+static int parse_ip4(int type, const uint8_t *data, size_t len, struct udp_send *u) {
+    int val = 0, r;
+    switch (type) {
+    case IP_PKTINFO: {
+        struct in_pktinfo pi;
+        uint32_t src;
+        if (len != sizeof(pi))
+            return -EINVAL;
+        memcpy(&pi, data, sizeof(pi));
+        memcpy(&src, &pi.ipi_spec_dst, sizeof(src));
+        if (src != 0)
+            u->src = addr_from_ip4(ntohl(src));
+        return 0;
+    }
+    case IP_TTL:
+        r = parse_int(data, len, 1, 255, &val);
+        u->ttl = (uint8_t)val;
+        u->has_ttl = r == 0;
+        return r;
+    case IP_TOS:
+        if (len == 1) {
+            val = data[0];
+            r = 0;
+        } else {
+            r = parse_int(data, len, 0, 255, &val);
+        }
+        u->tos = (uint8_t)val;
+        u->has_tos = r == 0;
+        return r;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int parse_ip6(int type, const uint8_t *data, size_t len, struct udp_send *u) {
+    int val = 0, r;
+    switch (type) {
+    case IPV6_PKTINFO: {
+        struct in6_pktinfo pi;
+        if (len < sizeof(pi))
+            return -EINVAL;
+        memcpy(&pi, data, sizeof(pi));
+        memcpy(u->src.b, &pi.ipi6_addr, sizeof(u->src.b));
+        return 0;
+    }
+    case IPV6_HOPLIMIT:
+        r = parse_int(data, len, -1, 255, &val);
+        u->ttl = (uint8_t)val;
+        u->has_ttl = r == 0 && val >= 0;
+        return r;
+    case IPV6_TCLASS:
+        r = parse_int(data, len, -1, 255, &val);
+        u->tos = (uint8_t)val;
+        u->has_tos = r == 0 && val >= 0;
+        return r;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int parse_one(const struct sock *s, const struct cmsghdr *h, const uint8_t *data, size_t len,
+                     struct udp_send *u) {
+    switch (h->cmsg_level) {
+    case SOL_SOCKET: /* Linux: these two mean nothing here, and do no harm */
+        return h->cmsg_type == SCM_RIGHTS || h->cmsg_type == SCM_CREDENTIALS ? 0 : -EINVAL;
+    case IPPROTO_IP:
+        return parse_ip4(h->cmsg_type, data, len, u);
+    case IPPROTO_IPV6:
+        return s->family == AF_INET6 ? parse_ip6(h->cmsg_type, data, len, u) : 0;
+    case IPPROTO_UDP:
+        if (h->cmsg_type != UDP_SEGMENT || len != sizeof(uint16_t))
+            return -EINVAL;
+        memcpy(&u->gso_size, data, sizeof(uint16_t));
+        return 0;
+    default: /* for another protocol */
+        return 0;
+    }
+}
+
+int cmsg_parse(const struct sock *s, const void *control, size_t len, struct udp_send *u) {
+    uint8_t buf[CONTROL_BYTES_MAX];
+    if (len > sizeof(buf))
+        return -ENOBUFS;
+    if (user_copy_in(buf, control, len) != 0)
+        return -EFAULT;
+    size_t off = 0;
+    struct cmsghdr h;
+    while (len - off >= sizeof(h)) {
+        memcpy(&h, buf + off, sizeof(h));
+        if (h.cmsg_len < sizeof(h) || h.cmsg_len > len - off)
+            return -EINVAL;
+        int r = parse_one(s, &h, buf + off + sizeof(h), h.cmsg_len - sizeof(h), u);
+        if (r < 0)
+            return r;
+        size_t step = CMSG_ALIGN(h.cmsg_len);
+        if (step > len - off)
+            break;
+        off += step;
+    }
+    return 0;
+}

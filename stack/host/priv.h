@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the files of host/ share. Two structs: what every process of a stack sees (host_shared, in
+ * the arena) and what belongs to this process alone (host_local: mappings, descriptor numbers,
+ * its stack thread).
+ *
+ * The seat. `driver` names who reads frames and runs timers: pool index of its eventfd + 1 in the
+ * low half, a sequence number above it; 0: nobody. It changes under the lock only. A driver that
+ * goes to sleep announces in wake_ns[] when it will wake by itself; who leaves an earlier
+ * deadline behind kicks it. Both sides store theirs and then look at the other's, so that one of
+ * them sees it.
+ */
+#ifndef UST_HOST_PRIV_H
+#define UST_HOST_PRIV_H
+
+#include "host/host.h"
+
+#define HOST_EVFD_THREAD 0 /* pool index of the stack thread's eventfd */
+#define HOST_WAKE_MAX 64   /* wakes collected in one hold of the lock */
+
+struct host_shared {
+    _Alignas(64) pthread_mutex_t lock;
+    uint32_t rebuilds; /* how often a holder died */
+    /* the seat */
+    _Alignas(64) _Atomic uint32_t driver; /* written [L] */
+    uint32_t seat_seq;                    /* [L] */
+    _Atomic uint64_t deadline_ns;         /* stack_deadline() at the last unlock */
+    _Atomic uint64_t
+        wake_ns[HOST_EVFD_CNT]; /* by pool index: the driver sleeps until then; 0: awake */
+    _Atomic uint32_t
+        sleepers;       /* written [L]: application threads between host_wait_begin and _end */
+    uint32_t futile;    /* [L] bursts in a row in which the driver woke others and not itself */
+    uint64_t app_locks; /* [L] host_lock() calls: is an application at work? */
+    uint64_t evfd_used[HOST_EVFD_CNT / 64]; /* [L] */
+    uint32_t dev_rx_next;                   /* [L] the device ring's next slot */
+    /* counters [L] */
+    struct host_counters {
+        uint64_t locks, contended, lock_wait_ns;    /* wait: of the contended ones */
+        uint64_t holds_timed, hold_ns, hold_max_ns; /* one hold in 64 is timed */
+        uint64_t bursts, kicks, wakes_futex, wakes_evfd, seats, steals, services;
+        uint64_t tx_blocked, punched_bytes, lost_sleeps;
+    } cnt;
+};
+_Static_assert(sizeof(struct host_shared) <= STACK_HOST_BYTES, "struct stack has room for it");
+
+enum host_thread_mode { THREAD_NONE, THREAD_TICK, THREAD_PARKED, THREAD_DRIVE };
+
+struct host_local {
+    struct stack *st; /* NULL: not attached */
+    struct host_shared *s;
+    volatile uint32_t *alive; /* a page that fork wipes: 0 in a child that nobody told */
+    uint64_t arena_bytes;
+    pthread_mutex_t life_lock; /* attaching and coming up; never taken inside the stack's lock */
+    struct host_cfg cfg;
+    int memfd, ctl_fd;
+    int evfd[HOST_EVFD_CNT]; /* [L] this process's numbers; 0: not made yet */
+    struct dev dev;
+    bool up;                       /* [L] dev is usable */
+    uint64_t lost;                 /* [L] by the device, as far as was asked */
+    bool came_up;                  /* host_up() has succeeded once */
+    const struct dev_ops *use_ops; /* host_use_device */
+    uint32_t filter_gen;           /* [L] net.group_gen that the device's filter follows */
+    /* stack thread */
+    bool thread;  /* it runs */
+    uint8_t mode; /* [L] enum host_thread_mode */
+    pthread_t tid;
+    /* to do after unlocking [L] */
+    bool kick_thread, kick_driver;
+    int kick_old; /* pool index + 1 of a driver that lost the seat */
+    /* sinks */
+    struct capture *cap;
+    int trace_fd;           /* -1: trace is off */
+    bool trace_busy;        /* [L] a thread writes what the ring holds */
+    uint32_t holds;         /* [L] */
+    uint64_t hold_since_ns; /* [L] 0: this hold is not timed */
+};
+extern struct host_local host_local;
+
+/* ---- arena.c ---- */
+/* Wall clock - host_now(). */
+int64_t host_wall_offset(void);
+
+/* ---- lock.c ---- */
+int lock_init(struct host_shared *s);
+/* The lock and nothing else. */
+void lock_take(void);
+/* False: somebody else has it. */
+bool lock_try(void);
+void lock_drop(void);
+
+/* ---- turn.c ---- */
+/* lock_take() and a burst from the device; for the stack thread, which is no application. */
+uint64_t turn_lock(void);
+/* At most STACK_BURST frames; lock held. True: there may be more. */
+bool turn_burst(uint64_t now_ns);
+/*
+ * host_unlock(). self: the caller's own waiter, which needs no wake. driving: this turn was the
+ * driver's.
+ */
+void turn_unlock(uint64_t now_ns, const struct waiter *self, bool driving);
+/* Writes out what trace and capture hold. Without the lock. */
+void turn_flush(void);
+/* The device's fd reported an error. Without the lock. */
+void turn_dev_error(short revents);
+
+/* ---- wait.c ---- */
+/* Lock held: a pool index with an eventfd behind it, or -1. */
+int evfd_claim(void);
+void evfd_release(int i);
+void evfd_write(int i);
+void evfd_drain(int i);
+/* Lock held: the seat word now is the caller's. */
+uint32_t seat_take(int evfd);
+void seat_leave(uint32_t seat);
+/* The driver is about to sleep until limit_ns at most: when it has to wake. */
+uint64_t seat_announce(int evfd, uint64_t limit_ns);
+static inline void seat_awake(int evfd) {
+    atomic_store_explicit(&host_local.s->wake_ns[evfd], 0, memory_order_relaxed);
+}
+static inline bool seat_is(uint32_t seat) {
+    return atomic_load_explicit(&host_local.s->driver, memory_order_relaxed) == seat;
+}
+/* ns from now_ns to until_ns; TIME_NEVER: longer than anybody waits. */
+struct timespec sleep_time(uint64_t now_ns, uint64_t until_ns);
+
+/* ---- thread.c ---- */
+int thread_start(void);
+/* The device's flags that sleepers read without the lock. */
+static inline bool dev_is_blocked(void) {
+    return __atomic_load_n(&host_local.dev.tx_blocked, __ATOMIC_RELAXED);
+}
+static inline int dev_fd(void) { return __atomic_load_n(&host_local.dev.fd, __ATOMIC_RELAXED); }
+
+/* ---- identity.c ---- */
+/* The control socket bound to our identity, or negative errno with a line for the user in err. */
+int identity_take(const struct host_cfg *cfg, char *err, size_t err_len);
+
+/* ---- capture.c ---- */
+/* Lock held: is it time to write? Then, without the lock, capture_write(). */
+bool capture_due(struct capture *c, uint64_t now_ns);
+void capture_write(struct capture *c);
+
+/* ---- misc ---- */
+/* Writes all of it, waiting at most a little; never raises SIGPIPE. */
+void sink_write(int fd, const void *p, size_t len);
+
+#endif

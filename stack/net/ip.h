@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What IP says to the layers above it, and what they say to it; both families.
+ */
+#ifndef UST_NET_IP_H
+#define UST_NET_IP_H
+
+#include "base/pkt.h"
+#include "wire/ip4.h"
+
+/* A complete packet for a transport: headers believed, reassembled if need be. Good for the current turn. */
+struct ip_rx {
+    struct ust_addr src, dst;
+    uint8_t proto, ttl, tos;
+    bool dst_multicast, dst_broadcast;
+    bool reassembled;
+    bool csum_ok; /* L4 checksum need not be verified */
+    bool looped;
+    bool link_group; /* came in a frame to a broadcast or multicast MAC: set by rx.c */
+    uint8_t gso;     /* enum pkt_gso */
+    uint16_t gso_size;
+    uint64_t ts_ns;           /* wall clock, 0 unknown */
+    struct ust_slice packet;  /* from the IP header on, for ICMP errors */
+    struct ust_slice opts;    /* IPv4 options */
+    struct ust_slice payload; /* L4 header and data */
+    uint8_t *own;             /* a reassembled packet's memory, or NULL: see ip4_rx_done() */
+};
+
+/* What IP needs to know to send. */
+struct ip_flow {
+    struct ust_addr src, dst;
+    uint8_t proto;
+    uint8_t ttl; /* 0: the default, 64 (multicast: 1) */
+    uint8_t tos;
+    bool df;               /* never fragment: -EMSGSIZE beyond the path MTU */
+    bool ignore_pmtu;      /* IP_PMTUDISC_PROBE, _INTERFACE: only the link's MTU counts */
+    bool broadcast_ok;     /* SO_BROADCAST; else -EACCES to a broadcast address */
+    bool mcast_loop;       /* a copy of a multicast packet comes back to us */
+    struct ust_slice opts; /* IPv4 options to send, or empty */
+};
+
+/* An error about something that we sent, from ICMP or from ourselves (neighbour unreachable). */
+struct ip_error {
+    struct ust_addr src, dst; /* of the packet that caused it: src is ours */
+    struct ust_addr from;     /* who reports; our own address if we do */
+    uint8_t proto;
+    uint16_t sport, dport; /* ports of that packet; sport is ours. ICMP echo: sport = id */
+    bool has_seq;
+    seq_t seq; /* TCP */
+    uint8_t icmp_type, icmp_code;
+    int err; /* positive errno as Linux maps it: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EPROTO ... */
+    bool hard;  /* Linux's "fatal": port, protocol unreachable, source route failed ... */
+    bool local; /* we say so ourselves */
+    uint32_t
+        mtu; /* with EMSGSIZE: the new path MTU; in force once its owner says net_pmtu_apply() */
+    bool mtu_no_df;          /* and DF has to go: the report was below the minimum */
+    struct ust_slice quoted; /* L4 part of the quoted packet, for error queues */
+};
+
+#endif

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: ISC */
+#include "net/net.h"
+
+#include "net/priv.h"
+
+static const char *const addr_state_names[NET_ADDR_STATE_COUNT] = {
+    [NET_ADDR_PROBING] = "PROBING",
+    [NET_ADDR_ANNOUNCING] = "ANNOUNCING",
+    [NET_ADDR_READY] = "READY",
+    [NET_ADDR_DUPLICATE] = "DUPLICATE"};
+
+int net_init(struct net *n, struct core *c, struct link *l, uint64_t now_ns) {
+    memset(n, 0, sizeof *n);
+    n->c = c;
+    n->link = l;
+    timer_init(&n->timer, TIMER_NET);
+    icmp4_bucket_init(&n->icmp_bucket, now_ns);
+    for (size_t i = 0; i < NET_ID_CNT; i++)
+        n->id[i] = (struct net_id){.next = (uint16_t)rng_u64(&c->rng),
+                                   .last_ms = (uint32_t)(now_ns / NS_PER_MS)};
+    reass_init(&n->reass, c);
+    if (neigh_table_init(&n->neigh, c) < 0)
+        return -ENOMEM;
+    if (pmtu_init(&n->pmtu, c) < 0) {
+        neigh_table_fini(&n->neigh);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void net_fini(struct net *n) {
+    timer_disarm(&n->c->wheel, &n->timer);
+    reass_fini(&n->reass);
+    neigh_table_fini(&n->neigh);
+    pmtu_fini(&n->pmtu);
+}
+
+/* ---- addresses ---- */
+
+static struct net_addr *find_any_state(struct net *n, const struct ust_addr *a) {
+    for (uint32_t i = 0; i < n->addr_hi; i++)
+        if (n->addr[i].used && addr_eq(&n->addr[i].addr, a))
+            return &n->addr[i];
+    return NULL;
+}
+
+void net_addr_set_state(struct net *n, uint64_t now_ns, struct net_addr *a,
+                        enum net_addr_state to) {
+    if (a->state != to && trace_on(&n->c->trace, TRACE_ARP)) {
+        char s[ADDR_STR_LEN], m[MAC_STR_LEN];
+        trace_line(&n->c->trace, now_ns, TRACE_ARP, "address %s %s -> %s%s%s",
+                   addr_str(&a->addr, s), addr_state_names[a->state], addr_state_names[to],
+                   to == NET_ADDR_DUPLICATE ? " held by " : "",
+                   to == NET_ADDR_DUPLICATE ? mac_str(&a->conflict_mac, m) : "");
+    }
+    a->state = (uint8_t)to;
+    a->sent = 0;
+    if (to == NET_ADDR_DUPLICATE || to == NET_ADDR_READY)
+        a->next_ns = TIME_NEVER;
+    n->group_gen++;
+}
+
+/* A host address, not the network's or its broadcast address (RFC 1122 3.2.1.3; /31 has neither, RFC 3021). */
+static bool is_host_addr(const struct ust_addr *a, uint8_t plen) {
+    if (!addr_is_ip4(a) || addr_is_any(a) || addr_is_multicast(a) || plen < 96 || plen > 128)
+        return false;
+    uint32_t v = addr_ip4(a), host_bits = 128u - plen;
+    if (v >> 24 == 0 || v >= 0xf0000000)
+        return false;
+    if (host_bits < 2 || host_bits == 32)
+        return true;
+    uint32_t mask = (1u << host_bits) - 1;
+    return (v & mask) != 0 && (v & mask) != mask;
+}
+
+int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8_t plen, bool probe,
+                 bool optimistic) {
+    if (!is_host_addr(a, plen))
+        return -EINVAL;
+    if (find_any_state(n, a))
+        return -EEXIST;
+    for (uint32_t i = 0; i < NET_ADDR_MAX; i++) {
+        struct net_addr *na = &n->addr[i];
+        if (na->used)
+            continue;
+        memset(na, 0, sizeof *na);
+        na->addr = *a;
+        na->plen = plen;
+        na->used = true;
+        na->optimistic = optimistic;
+        na->state = probe ? NET_ADDR_PROBING : NET_ADDR_READY;
+        na->next_ns = TIME_NEVER;
+        n->addr_hi = UST_MAX(n->addr_hi, i + 1);
+        n->group_gen++;
+        if (probe)
+            arp_addr_start(n, now_ns, na);
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+int net_addr_del(struct net *n, uint64_t now_ns, const struct ust_addr *a) {
+    struct net_addr *na = find_any_state(n, a);
+    (void)now_ns;
+    if (!na)
+        return -ENOENT;
+    na->used = false;
+    while (n->addr_hi && !n->addr[n->addr_hi - 1].used)
+        n->addr_hi--;
+    n->group_gen++;
+    neigh_flush(&n->neigh); /* they know us by an address that is gone */
+    net_timer_arm(n);
+    return 0;
+}
+
+const struct net_addr *net_addr_find(const struct net *n, const struct ust_addr *a) {
+    for (uint32_t i = 0; i < n->addr_hi; i++)
+        if (addr_usable(&n->addr[i]) && addr_eq(&n->addr[i].addr, a))
+            return &n->addr[i];
+    return NULL;
+}
+
+const struct net_addr *net_addr_towards(const struct net *n, const struct ust_addr *neighbour) {
+    const struct net_addr *best = NULL;
+    bool best_on_link = false;
+    for (uint32_t i = 0; i < n->addr_hi; i++) {
+        const struct net_addr *a = &n->addr[i];
+        if (!addr_usable(a))
+            continue;
+        bool on_link = addr_in_prefix(neighbour, &a->addr, a->plen);
+        if (!best || (on_link && (!best_on_link || a->plen > best->plen))) {
+            best = a;
+            best_on_link = on_link;
+        }
+    }
+    return best;
+}
+
+bool net_is_broadcast(const struct net *n, const struct ust_addr *a) {
+    if (addr_is_limited_broadcast(a))
+        return true;
+    if (!addr_is_ip4(a))
+        return false;
+    for (uint32_t i = 0; i < n->addr_hi; i++) {
+        const struct net_addr *na = &n->addr[i];
+        if (!addr_usable(na) || na->plen > 126 || na->plen <= 96)
+            continue;
+        uint32_t mask = (1u << (128 - na->plen)) - 1;
+        if (addr_ip4(a) == (addr_ip4(&na->addr) | mask))
+            return true;
+    }
+    return false;
+}
+
+static bool is_joined(const struct net *n, const struct ust_addr *a) {
+    if (addr_ip4(a) == 0xe0000001) /* RFC 1112 4: all hosts, always */
+        return true;
+    for (size_t i = 0; i < NET_GROUP_MAX; i++)
+        if (n->group[i].refs && addr_eq(&n->group[i].addr, a))
+            return true;
+    return false;
+}
+
+bool net_is_local(const struct net *n, const struct ust_addr *a) {
+    if (net_addr_find(n, a))
+        return true;
+    if (!addr_is_ip4(a))
+        return false;
+    if (addr_is_multicast(a))
+        return is_joined(n, a);
+    if (addr_is_loopback(a))
+        return n->loopback_here;
+    return net_is_broadcast(n, a);
+}
+
+/* ---- routes ---- */
+
+static struct route *route_find(struct net *n, const struct ust_addr *prefix, uint8_t plen,
+                                const struct ust_addr *gw) {
+    for (uint32_t i = 0; i < n->route_hi; i++) {
+        struct route *r = &n->route[i];
+        bool same_gw = addr_eq(&r->gw, gw) || (addr_is_any(&r->gw) && addr_is_any(gw));
+        if (r->used && r->plen == plen && addr_eq(&r->prefix, prefix) && same_gw)
+            return r;
+    }
+    return NULL;
+}
+
+int route_add(struct net *n, const struct ust_addr *prefix, uint8_t plen, const struct ust_addr *gw,
+              uint32_t metric) {
+    if (plen > 128 || (!addr_is_any(gw) && addr_is_multicast(gw)))
+        return -EINVAL;
+    if (route_find(n, prefix, plen, gw))
+        return -EEXIST;
+    for (uint32_t i = 0; i < NET_ROUTE_MAX; i++) {
+        if (n->route[i].used)
+            continue;
+        n->route[i] = (struct route){
+            .prefix = *prefix, .gw = *gw, .plen = plen, .used = true, .metric = metric};
+        n->route_hi = UST_MAX(n->route_hi, i + 1);
+        return 0;
+    }
+    return -ENOSPC;
+}
+
+int route_del(struct net *n, const struct ust_addr *prefix, uint8_t plen,
+              const struct ust_addr *gw) {
+    struct route *r = route_find(n, prefix, plen, gw);
+    if (!r)
+        return -ENOENT;
+    r->used = false;
+    while (n->route_hi && !n->route[n->route_hi - 1].used)
+        n->route_hi--;
+    return 0;
+}
+
+/* The neighbour behind a gateway route has just failed to answer: another gateway is better. */
+static bool gw_is_dead(const struct net *n, const struct route *r) {
+    if (addr_is_any(&r->gw))
+        return false;
+    const struct neigh *nb = neigh_find(&n->neigh, &r->gw);
+    return nb && nb->state == NEIGH_FAILED;
+}
+
+/* Longest prefix, then a living gateway, then the metric, then the first. */
+static bool route_is_better(const struct net *n, const struct route *r, const struct route *than) {
+    if (r->plen != than->plen)
+        return r->plen > than->plen;
+    bool dead = gw_is_dead(n, r), than_dead = gw_is_dead(n, than);
+    if (dead != than_dead)
+        return than_dead;
+    return r->metric < than->metric;
+}
+
+static const struct route *route_lookup(const struct net *n, const struct ust_addr *dst) {
+    const struct route *best = NULL;
+    for (uint32_t i = 0; i < n->route_hi; i++) {
+        const struct route *r = &n->route[i];
+        if (r->used && addr_in_prefix(dst, &r->prefix, r->plen) &&
+            (!best || route_is_better(n, r, best)))
+            best = r;
+    }
+    return best;
+}
+
+/* The most specific of our own subnets that dst is on; NULL: none. A /32 is no subnet. */
+static const struct net_addr *subnet_lookup(const struct net *n, const struct ust_addr *dst) {
+    const struct net_addr *best = NULL;
+    for (uint32_t i = 0; i < n->addr_hi; i++) {
+        const struct net_addr *a = &n->addr[i];
+        if (addr_usable(a) && a->plen < 128 && (!best || a->plen > best->plen) &&
+            addr_in_prefix(dst, &a->addr, a->plen))
+            best = a;
+    }
+    return best;
+}
+
+static int path_loop(const struct ust_addr *dst, struct net_path *out) {
+    out->next_hop = *dst;
+    out->src = *dst;
+    out->mtu = 65535;
+    out->loop = true;
+    return 0;
+}
+
+int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
+              struct net_path *out) {
+    bool src_given = src && !addr_is_any(src);
+    memset(out, 0, sizeof *out);
+    if (!addr_is_ip4(dst) || addr_is_any(dst))
+        return -ENETUNREACH;
+    if (net_addr_find(n, dst) || (addr_is_loopback(dst) && n->loopback_here)) {
+        path_loop(dst, out);
+        if (src_given)
+            out->src = *src;
+        return 0;
+    }
+    if (addr_is_loopback(dst))
+        return -ENETUNREACH;
+
+    out->mtu = n->link->mtu;
+    out->next_hop = *dst;
+    out->multicast = addr_is_multicast(dst);
+    out->broadcast = !out->multicast && net_is_broadcast(n, dst);
+    const struct net_addr *on = subnet_lookup(n, dst);
+    const struct route *r = route_lookup(n, dst);
+    if (on && r && r->plen > on->plen)
+        on = NULL;
+    if (on || out->broadcast || out->multicast) {
+        r = NULL; /* on our link */
+    } else if (!r) {
+        return -ENETUNREACH;
+    } else if (!addr_is_any(&r->gw)) {
+        out->next_hop = r->gw;
+    }
+    if (src_given) {
+        out->src = *src;
+    } else {
+        if (!on)
+            on = net_addr_towards(n, &out->next_hop);
+        if (!on && !addr_is_limited_broadcast(dst))
+            return r ? -EHOSTUNREACH : -ENETUNREACH;
+        out->src = on ? on->addr : addr_from_ip4(0); /* before there is an address: DHCP */
+    }
+    if (!out->broadcast && !out->multicast) {
+        const struct pmtu *pm = pmtu_find(&n->pmtu, dst);
+        if (pm) {
+            out->mtu = UST_MIN(out->mtu, pm->mtu);
+            out->no_df = pm->locked;
+        }
+    }
+    return 0;
+}
+
+uint32_t net_mtu(const struct net *n, const struct ust_addr *dst) {
+    struct net_path path;
+    return net_route(n, dst, NULL, &path) == 0 ? path.mtu : n->link->mtu;
+}
+
+void net_pmtu_apply(struct net *n, uint64_t now_ns, const struct ip_error *e) {
+    if (e->err == EMSGSIZE && e->mtu)
+        pmtu_set(&n->pmtu, now_ns, &e->dst, e->mtu, e->mtu_no_df);
+}
+
+/* ---- multicast groups ---- */
+
+int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
+    struct net_group *room = NULL;
+    if (!addr_is_ip4(g) || !addr_is_multicast(g))
+        return -EINVAL;
+    for (size_t i = 0; i < NET_GROUP_MAX; i++) {
+        struct net_group *ng = &n->group[i];
+        if (ng->refs && addr_eq(&ng->addr, g)) {
+            ng->refs++;
+            return 0;
+        }
+        if (!ng->refs && !room)
+            room = ng;
+    }
+    if (!room)
+        return -ENOBUFS;
+    *room = (struct net_group){.addr = *g, .refs = 1};
+    n->group_gen++;
+    igmp_join(n, now_ns, room);
+    return 0;
+}
+
+int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
+    for (size_t i = 0; i < NET_GROUP_MAX; i++) {
+        struct net_group *ng = &n->group[i];
+        if (!ng->refs || !addr_eq(&ng->addr, g))
+            continue;
+        if (--ng->refs == 0) {
+            n->group_gen++;
+            igmp_leave(n, now_ns, ng);
+            ng->reports_left = 0;
+            net_timer_arm(n);
+        }
+        return 0;
+    }
+    return -EADDRNOTAVAIL;
+}
+
+/* ---- Ethernet in ---- */
+
+enum drop net_rx_eth(struct net *n, const struct eth_hdr *h) {
+    static const struct ust_mac broadcast = {{255, 255, 255, 255, 255, 255}};
+    if (mac_eq(&h->src, &n->link->mac))
+        return DROP_ETH_OWN_FRAME;
+    if (mac_eq(&h->dst, &n->link->mac) || mac_eq(&h->dst, &broadcast))
+        return DROP_NONE;
+    if (mac_is_multicast(&h->dst)) {
+        struct ust_mac m = eth_mcast_mac4(0xe0000001);
+        if (mac_eq(&h->dst, &m))
+            return DROP_NONE;
+        for (size_t i = 0; i < NET_GROUP_MAX; i++) {
+            if (!n->group[i].refs)
+                continue;
+            m = eth_mcast_mac4(addr_ip4(&n->group[i].addr));
+            if (mac_eq(&h->dst, &m))
+                return DROP_NONE;
+        }
+    }
+    return DROP_ETH_NOT_US;
+}
+
+/* ---- errors for transports ---- */
+
+void net_error_push(struct net *n, const struct ip_error *e) {
+    if (n->error_head - n->error_tail == NET_ERROR_CAP) {
+        n->c->drops.cnt[DROP_ICMP_QUEUE]++; /* as a message that got lost on the way */
+        return;
+    }
+    uint32_t i = n->error_head++ % NET_ERROR_CAP;
+    n->error[i] = *e;
+    n->error[i].quoted =
+        slice_of(n->error_quote[i], UST_MIN(e->quoted.len, (size_t)NET_ERROR_QUOTE));
+    if (e->quoted.len)
+        memcpy(n->error_quote[i], e->quoted.p, n->error[i].quoted.len);
+}
+
+bool net_error_pop(struct net *n, struct ip_error *out) {
+    if (n->error_head == n->error_tail)
+        return false;
+    *out = n->error[n->error_tail++ % NET_ERROR_CAP];
+    return true;
+}
+
+/* ---- time ---- */
+
+void net_timer_arm(struct net *n) {
+    uint64_t at = TIME_NEVER;
+    for (uint32_t i = 0; i < n->addr_hi; i++)
+        if (n->addr[i].used)
+            at = UST_MIN(at, n->addr[i].next_ns);
+    for (size_t i = 0; i < NET_GROUP_MAX; i++)
+        if (n->group[i].refs && n->group[i].reports_left)
+            at = UST_MIN(at, n->group[i].report_ns);
+    if (at == TIME_NEVER)
+        timer_disarm(&n->c->wheel, &n->timer);
+    else
+        timer_arm(&n->c->wheel, &n->timer, at);
+}
+
+static void tick(struct net *n, uint64_t now_ns) {
+    for (uint32_t i = 0; i < n->addr_hi; i++)
+        if (n->addr[i].used && n->addr[i].next_ns <= now_ns)
+            arp_addr_tick(n, now_ns, &n->addr[i]);
+    for (size_t i = 0; i < NET_GROUP_MAX; i++)
+        if (n->group[i].refs && n->group[i].reports_left && n->group[i].report_ns <= now_ns)
+            igmp_tick(n, now_ns, &n->group[i]);
+    net_timer_arm(n);
+}
+
+void net_timer(struct net *n, uint64_t now_ns, struct timer *t) {
+    if (t->kind == TIMER_NET) {
+        tick(n, now_ns);
+    } else if (t->kind == TIMER_NEIGH) {
+        struct neigh *nb = UST_CONTAINER_OF(t, struct neigh, timer);
+        net_neigh_act(n, now_ns, nb, neigh_timer(&n->neigh, now_ns, nb));
+    } else if (t->kind == TIMER_REASS) {
+        uint8_t hdr[IP4_HDR_MAX + 8];
+        struct ip_rx first;
+        if (reass_timer(&n->reass, now_ns, t, hdr, &first))
+            icmp4_send_error(n, now_ns, ICMP4_TIME_EXCEEDED, 1, 0, &first);
+    } else {
+        assert(t->kind == TIMER_PMTU);
+        pmtu_timer(&n->pmtu, now_ns);
+    }
+}
+
+/* ---- repair and invariants ---- */
+
+void net_rebuild(struct net *n) {
+    link_rebuild(n->link);
+    neigh_rebuild(&n->neigh);
+    reass_rebuild(&n->reass);
+    pmtu_rebuild(&n->pmtu);
+    timer_init(&n->timer, TIMER_NET);
+    net_timer_arm(n);
+}
+
+const char *net_check(struct net *n) {
+    uint32_t cnt = 0, frags = 0, bytes = 0;
+    const struct neigh *nb;
+    TAILQ_FOREACH (nb, &n->neigh.lru, lru) {
+        const struct neigh_pkt *np;
+        uint32_t q = 0, qb = 0;
+        STAILQ_FOREACH (np, &nb->queue, link) {
+            q++;
+            qb += np->len;
+        }
+        if (q != nb->queue_cnt || qb != nb->queue_bytes)
+            return "neighbour: queue counts";
+        if (q && nb->state != NEIGH_INCOMPLETE)
+            return "neighbour: packets wait in a state other than INCOMPLETE";
+        if (neigh_find(&n->neigh, &nb->addr) != nb)
+            return "neighbour: not found by its address";
+        cnt++;
+    }
+    if (cnt != n->neigh.cnt || cnt > NEIGH_MAX)
+        return "neighbour: table count";
+    const struct reass_dgram *d;
+    cnt = 0;
+    TAILQ_FOREACH (d, &n->reass.list, link) {
+        const struct frag *f, *prev = NULL;
+        uint32_t have = 0, k = 0;
+        TAILQ_FOREACH (f, &d->frags, link) {
+            if (prev && f->off < prev->off + prev->len)
+                return "reassembly: fragments overlap or are out of order";
+            have += f->len;
+            k++;
+            prev = f;
+        }
+        if (have != d->have_bytes || k != d->frag_cnt)
+            return "reassembly: datagram counts";
+        if (!timer_is_armed(&d->timer))
+            return "reassembly: datagram without timer";
+        frags += k;
+        bytes += d->mem_bytes;
+        cnt++;
+    }
+    if (cnt != n->reass.cnt || bytes != n->reass.mem_bytes || bytes > REASS_BYTES)
+        return "reassembly: totals";
+    if (frags != slab_in_use(&n->c->arena, SLAB_FRAG))
+        return "reassembly: fragments leaked";
+    const struct pmtu *pm;
+    cnt = 0;
+    TAILQ_FOREACH (pm, &n->pmtu.lru, lru)
+        cnt++;
+    if (cnt != n->pmtu.cnt)
+        return "path MTU: count";
+    return NULL;
+}

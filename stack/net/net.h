@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The interface: our addresses, routes, neighbours, IPv4 in and out, ICMP, path MTU. One per stack.
+ *
+ * In: stack/rx.c calls net_rx_* with parsed layers and gets verdicts back. Out: transports call ip_output(), the only way to the link for IP
+ * packets. What net has to say to transports on its own (a neighbour that does not answer, ICMP about their packets) it
+ * leaves as struct ip_error in `errors`, which stack/loop.c hands on.
+ *
+ * IPv6, ND, DHCP, IGMP/MLD have their place beside: ip6_*.c, nd.c, dhcp.c, igmp.c, mld.c.
+ */
+#ifndef UST_NET_NET_H
+#define UST_NET_NET_H
+
+#include "link/link.h"
+#include "net/ip.h"
+#include "net/neigh.h"
+#include "net/pmtu.h"
+#include "net/reass.h"
+#include "wire/arp.h"
+#include "wire/eth.h"
+#include "wire/icmp4.h"
+
+#define NET_ADDR_MAX 16
+#define NET_ROUTE_MAX 32
+#define NET_GROUP_MAX 64
+#define NET_ERROR_CAP 64
+#define NET_ERROR_QUOTE 128 /* bytes kept of a quoted packet */
+
+enum net_addr_state {
+    NET_ADDR_PROBING, /* RFC 5227 probe under way; used already if optimistic */
+    NET_ADDR_ANNOUNCING,
+    NET_ADDR_READY,
+    NET_ADDR_DUPLICATE, /* somebody else has it: not used */
+    NET_ADDR_STATE_COUNT
+};
+
+struct net_addr {
+    struct ust_addr addr;
+    uint8_t plen;  /* of 128 */
+    uint8_t state; /* enum net_addr_state */
+    bool used;
+    bool optimistic;      /* may be used while probing: statically given */
+    uint8_t sent;         /* probes or announcements sent in this state */
+    uint64_t next_ns;     /* next probe or announcement */
+    uint64_t defended_ns; /* last defence (RFC 5227 2.4) */
+    uint32_t conflicts;
+    struct ust_mac conflict_mac;
+};
+
+struct route {
+    struct ust_addr prefix, gw; /* gw any: on-link */
+    uint8_t plen;               /* of 128 */
+    bool used;
+    uint32_t metric;
+};
+
+/* The answer of a route look-up. */
+struct net_path {
+    struct ust_addr src; /* to use when the caller has none */
+    struct ust_addr next_hop;
+    uint32_t mtu; /* path MTU, bytes of IP packet */
+    bool loop, broadcast, multicast;
+    bool no_df; /* the path's reported MTU is below the minimum: fragment rather */
+};
+
+struct net_group { /* multicast membership of the interface, counted */
+    struct ust_addr addr;
+    uint32_t refs;
+    uint8_t reports_left; /* membership reports still to send */
+    uint64_t report_ns;   /* when the next one is due, if any is left */
+};
+
+struct token_bucket {
+    uint64_t tokens_milli, last_ns;
+};
+
+/* IPv4 identification: a counter for each hash of (source, destination, protocol), started and nudged at random. */
+#define NET_ID_CNT 1024
+struct net_id {
+    uint16_t next;
+    uint32_t last_ms;
+};
+
+struct net_stats {
+    uint64_t ip_rx, ip_tx, frag_rx, frag_tx, reass_ok, icmp_rx, icmp_tx, arp_rx, arp_tx;
+};
+
+struct net {
+    struct core *c;
+    struct link *link;
+    struct net_addr addr[NET_ADDR_MAX];
+    struct route route[NET_ROUTE_MAX];
+    struct net_group group[NET_GROUP_MAX];
+    uint32_t addr_hi, route_hi; /* slots from here on are not used */
+    uint32_t
+        group_gen; /* changes when the set of groups or addresses changes: the device's filter follows */
+    struct neigh_table neigh;
+    struct reass reass;
+    struct pmtu_cache pmtu;
+    struct token_bucket icmp_bucket;
+    struct timer timer; /* TIMER_NET: probes, announcements, group reports */
+    struct net_id id[NET_ID_CNT];
+    struct ip_error error[NET_ERROR_CAP];
+    uint32_t error_head, error_tail;
+    uint8_t error_quote[NET_ERROR_CAP][NET_ERROR_QUOTE]; /* what error[].quoted points to */
+    struct net_stats stats;
+    bool loopback_here; /* 127/8 is ours (USERSTACK_LOOPBACK=stack) */
+};
+
+int net_init(struct net *n, struct core *c, struct link *l, uint64_t now_ns);
+void net_fini(struct net *n);
+
+/* ---- configuration ---- */
+/* probe: RFC 5227 (optimistic unless wait is asked for). 0, -EEXIST, -ENOSPC, -EINVAL (not unicast). */
+int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8_t plen, bool probe,
+                 bool optimistic);
+int net_addr_del(struct net *n, uint64_t now_ns, const struct ust_addr *a);
+/* NULL if not ours. An address that is a duplicate is not ours. */
+const struct net_addr *net_addr_find(const struct net *n, const struct ust_addr *a);
+/* Ours to receive on: own unicast, subnet or limited broadcast, joined group. */
+bool net_is_local(const struct net *n, const struct ust_addr *a);
+bool net_is_broadcast(const struct net *n, const struct ust_addr *a);
+int route_add(struct net *n, const struct ust_addr *prefix, uint8_t plen, const struct ust_addr *gw,
+              uint32_t metric);
+int route_del(struct net *n, const struct ust_addr *prefix, uint8_t plen,
+              const struct ust_addr *gw);
+int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g);
+int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g);
+
+/* Longest prefix, then metric. 0, -ENETUNREACH (no route), -EHOSTUNREACH (address family without address). src may be NULL or any: chosen. */
+int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
+              struct net_path *out);
+
+/* ---- in: called by stack/rx.c ---- */
+/* Ethernet addressing: DROP_NONE if the frame is for us (unicast to our MAC, broadcast, joined multicast). */
+enum drop net_rx_eth(struct net *n, const struct eth_hdr *h);
+enum drop arp_rx(struct net *n, uint64_t now_ns, const struct eth_hdr *eh,
+                 struct ust_slice payload);
+/* DROP_NONE with *out complete; DROP_COUNT: a fragment was taken, nothing to deliver yet; else the reason. May send ICMP errors (through the rules). */
+enum drop ip4_rx(struct net *n, uint64_t now_ns, const struct pkt_rx *p, struct ust_slice l3,
+                 struct ip_rx *out);
+/* A reassembled packet's memory is held until this (allowed always). */
+void ip4_rx_done(struct net *n, struct ip_rx *rx);
+/* DROP_NONE: consumed. DROP_COUNT: *err is about one of ours: hand it to the transport. DROP_ICMP_ECHO_REPLY etc.: reason (a ping socket may still want it; *h and *body are set then). */
+enum drop icmp4_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx, struct icmp4_hdr *h,
+                   struct ust_slice *body, struct ip_error *err);
+/* A query is answered after a while. */
+enum drop igmp_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx);
+
+/* ---- out ---- */
+/*
+ * Sends the packet composed in p (L4 header at PKT_L4_OFF, body slices), which came from link_reserve(): fills in IP and Ethernet headers, fragments where allowed, resolves the next hop (copying what has to wait),
+ * loops what is ours. p is consumed whatever happens. 0, -ENETUNREACH, -EHOSTUNREACH, -EMSGSIZE, -EACCES, -ENOBUFS.
+ */
+int ip_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_flow *f);
+/* ICMP error about rx (RFC 1122 3.2.2 rules and rate limit applied; returns the reason if it was not sent). param: MTU or pointer. */
+enum drop icmp4_send_error(struct net *n, uint64_t now_ns, uint8_t type, uint8_t code,
+                           uint32_t param, const struct ip_rx *rx);
+
+/* ---- time and events ---- */
+/* Every timer of net/: TIMER_NET, TIMER_NEIGH, TIMER_REASS, TIMER_PMTU. */
+void net_timer(struct net *n, uint64_t now_ns, struct timer *t);
+/* Errors to hand to transports: true with a copy, whose `quoted` is good until the next call of these two. */
+bool net_error_pop(struct net *n, struct ip_error *out);
+void net_error_push(struct net *n, const struct ip_error *e);
+/* RFC 5927 7.2: a report of a smaller path MTU counts only when the transport has recognised the packet that it quotes: then it calls
+ * this. Nothing happens unless e->err is EMSGSIZE. */
+void net_pmtu_apply(struct net *n, uint64_t now_ns, const struct ip_error *e);
+/* Path MTU for a destination (link MTU if unknown). */
+uint32_t net_mtu(const struct net *n, const struct ust_addr *dst);
+/* After a crash inside the lock: derived tables from alive objects. */
+void net_rebuild(struct net *n);
+/* NULL or what is wrong. */
+const char *net_check(struct net *n);
+
+#endif

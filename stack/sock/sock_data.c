@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Data in and out, readiness, and what the protocols tell. The order of the tests in sock_send_reserve() and sock_recv_peek() is that of Linux's
+ * tcp_sendmsg() and tcp_recvmsg(): it decides who gets a pending error, -EPIPE, EOF or -ENOTCONN.
+ *
+ * Copies outside the lock: `reading` (`writing`) is set from peek to done (reserve to commit). A second thread in the same direction gets -EAGAIN meanwhile and
+ * leaves rd_wanted (wr_wanted), so that the end of the copy tells it.
+ */
+#include "sock/sock_priv.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <linux/sockios.h>
+
+/* ---- TCP ---- */
+
+static ssize_t send_error(struct sock *s) {
+    int err = sock_take_error(s);
+    return err ? -err : -EPIPE;
+}
+
+ssize_t sock_send_reserve(struct socks *sk, struct sock *s, size_t len, struct sbuf_mslice *v,
+                          int *cnt, int max) {
+    *cnt = 0;
+    enum tcp_state st = sock_tcp_state(s);
+    if (st == TCPS_CLOSED || st == TCPS_LISTEN)
+        return send_error(s);
+    if (st == TCPS_SYN_SENT || st == TCPS_SYN_RECEIVED)
+        return -EAGAIN;
+    if (s->wr_shut || s->so_err || tcp_peek_error(s->tcb))
+        return send_error(s);
+    if (len == 0)
+        return 0;
+    if (s->writing) {
+        s->wr_wanted = true;
+        return -EAGAIN;
+    }
+    if (s->disconnect_due)
+        return -EPIPE;
+    ssize_t n = tcp_send_reserve(sk->tcp, s->tcb, len, v, cnt, max);
+    if (n > 0) {
+        s->writing = true;
+        tcp_pin(s->tcb);
+    }
+    return n == -ENOTCONN ? -EPIPE : n;
+}
+
+void sock_send_commit(struct socks *sk, uint64_t now_ns, struct sock *s, size_t n, int msg_flags) {
+    sk->last_ns = now_ns;
+    assert(s->writing);
+    tcp_send_commit(sk->tcp, now_ns, s->tcb, n, msg_flags & MSG_MORE, msg_flags & MSG_OOB);
+    tcp_unpin(sk->tcp, s->tcb);
+    s->writing = false;
+    s->tx_bytes += n;
+    sk->tcp_tx_bytes += n;
+    sock_copy_ended(sk, now_ns, s);
+    if (!s->wr_wanted)
+        return;
+    s->wr_wanted = false;
+    sock_notify(sk, s, POLLOUT);
+}
+
+ssize_t sock_recv_peek(struct socks *sk, struct sock *s, size_t off, size_t len,
+                       struct ust_slice *v, int *cnt, int max) {
+    *cnt = 0;
+    if (s->listener)
+        return -ENOTCONN;
+    if (s->reading) {
+        s->rd_wanted = true;
+        return -EAGAIN;
+    }
+    if (s->disconnect_due)
+        return 0;
+    /* A read of nothing answers as one of a byte would, and takes none. */
+    ssize_t n = tcp_recv_peek(sk->tcp, s->tcb, off, len ? len : 1, v, cnt, max);
+    if (n > 0 && len == 0) {
+        *cnt = 0;
+        return 0;
+    }
+    if (n > 0) {
+        s->reading = true;
+        tcp_pin(s->tcb);
+        return n;
+    }
+    if (n == 0)
+        return 0;
+    if (s->so_err)
+        return -sock_take_error(s);
+    if (n != -EAGAIN && n != -ENOTCONN)
+        return n;
+    if (s->rd_shut || sock_is_dead(s))
+        return 0;
+    return sock_tcp_state(s) == TCPS_CLOSED ? -ENOTCONN : -EAGAIN;
+}
+
+void sock_recv_done(struct socks *sk, uint64_t now_ns, struct sock *s, size_t n) {
+    sk->last_ns = now_ns;
+    assert(s->reading);
+    if (n > 0)
+        tcp_recv_consume(sk->tcp, now_ns, s->tcb, n);
+    tcp_unpin(sk->tcp, s->tcb);
+    s->reading = false;
+    s->rx_bytes += n;
+    sk->tcp_rx_bytes += n;
+    sock_copy_ended(sk, now_ns, s);
+    if (!s->rd_wanted)
+        return;
+    s->rd_wanted = false;
+    sock_notify(sk, s, POLLIN);
+}
+
+/* ---- UDP ---- */
+
+uint8_t *sock_dgram_buf(struct socks *sk, size_t len) { return udp_buf(sk->udp, len); }
+
+void sock_dgram_buf_free(struct socks *sk, uint8_t *buf) { buf_free(&sk->c->arena, buf); }
+
+int sock_dgram_send(struct socks *sk, uint64_t now_ns, struct sock *s, const struct udp_send *to,
+                    uint8_t *buf, size_t len) {
+    sk->last_ns = now_ns;
+    int err = sock_take_error(s);
+    if (err) {
+        err = -err;
+    } else if (s->wr_shut) {
+        err = -EPIPE;
+    } else if (s->bound && !s->udp->bind.bound) {
+        err = udp_bind(sk->udp, s->udp, &s->bound_addr, s->bound_port_req);
+    }
+    if (err) {
+        buf_free(&sk->c->arena, buf);
+        return err;
+    }
+    struct udp_send t = *to;
+    if (t.gso_size == 0 && len > s->udp_segment)
+        t.gso_size = s->udp_segment;
+    err = udp_send(sk->udp, now_ns, s->udp, &t, buf, len);
+    if (err)
+        return err;
+    s->tx_bytes += len;
+    sk->udp_tx_bytes += len;
+    return 0;
+}
+
+int sock_dgram_peek(struct socks *sk, struct sock *s, struct udp_dgram **d) {
+    (void)sk;
+    *d = NULL;
+    if (s->reading) {
+        s->rd_wanted = true;
+        return -EAGAIN;
+    }
+    int err = sock_take_error(s);
+    if (err)
+        return -err;
+    *d = udp_peek(s->udp);
+    if (*d)
+        s->reading = true;
+    return *d || s->rd_shut ? 0 : -EAGAIN;
+}
+
+void sock_dgram_done(struct socks *sk, struct sock *s, bool consume) {
+    assert(s->reading);
+    s->reading = false;
+    if (consume) {
+        uint32_t len = udp_peek(s->udp)->len;
+        s->rx_bytes += len;
+        sk->udp_rx_bytes += len;
+        udp_consume(sk->udp, s->udp);
+    }
+    if (!s->rd_wanted)
+        return;
+    s->rd_wanted = false;
+    sock_notify(sk, s, POLLIN);
+}
+
+/* ---- ioctl ---- */
+
+static int tcp_sock_ioctl(struct sock *s, unsigned long req, int *out) {
+    enum tcp_state st = sock_tcp_state(s);
+    bool syn = st == TCPS_SYN_SENT || st == TCPS_SYN_RECEIVED;
+    *out = 0;
+    switch (req) {
+    case SIOCATMARK:
+        if (s->tcb)
+            *out = tcp_at_mark(s->tcb);
+        return 0;
+    case SIOCINQ:
+        if (st == TCPS_LISTEN)
+            return -EINVAL;
+        if (!syn)
+            *out = (int)tcp_inq(s->tcb);
+        return 0;
+    case SIOCOUTQ:
+        if (st == TCPS_LISTEN)
+            return -EINVAL;
+        if (!syn)
+            *out = (int)tcp_outq(s->tcb);
+        return 0;
+    case SIOCOUTQNSD:
+        if (st == TCPS_LISTEN)
+            return -EINVAL;
+        if (!syn)
+            *out = (int)tcp_outq_nsd(s->tcb);
+        return 0;
+    default:
+        return -ENOTTY;
+    }
+}
+
+int sock_ioctl(struct socks *sk, struct sock *s, unsigned long req, int *out) {
+    (void)sk;
+    if (s->kind == SOCK_KIND_TCP)
+        return tcp_sock_ioctl(s, req, out);
+    *out = 0;
+    if (req == SIOCOUTQ)
+        return 0;
+    if (req != SIOCINQ)
+        return -ENOTTY;
+    const struct udp_dgram *d = udp_peek(s->udp);
+    if (d)
+        *out = (int)d->len;
+    return 0;
+}
+
+/* ---- readiness ---- */
+
+#define POLL_IN (POLLIN | POLLRDNORM)
+#define POLL_OUT (POLLOUT | POLLWRNORM)
+
+static uint32_t tcp_sock_poll(const struct sock *s) {
+    if (s->listener)
+        return tcp_accept_cnt(s->listener) ? POLL_IN : 0;
+    enum tcp_state st = sock_tcp_state(s);
+    uint32_t ready = tcp_ready(s->tcb), r = 0;
+    bool dead = sock_is_dead(s);
+    bool rd_end = s->rd_shut || dead || (ready & PCB_EV_RDHUP), wr_end = s->wr_shut || dead;
+    if ((rd_end && wr_end) || st == TCPS_CLOSED)
+        r |= POLLHUP;
+    if (rd_end)
+        r |= POLL_IN | POLLRDHUP;
+    if (s->so_err || (ready & PCB_EV_ERR))
+        r |= POLLERR;
+    if (st == TCPS_SYN_SENT || st == TCPS_SYN_RECEIVED)
+        return r;
+    if ((ready & PCB_EV_IN) &&
+        (s->rcvlowat <= 1 || tcp_inq(s->tcb) >= UST_MIN(s->rcvlowat, s->rcvbuf / 2)))
+        r |= POLL_IN;
+    if (wr_end || st == TCPS_CLOSED || (ready & PCB_EV_OUT))
+        r |= POLL_OUT;
+    if (ready & PCB_EV_PRI)
+        r |= POLLPRI;
+    return r;
+}
+
+uint32_t sock_poll(struct socks *sk, struct sock *s) {
+    (void)sk;
+    if (s->kind == SOCK_KIND_TCP)
+        return tcp_sock_poll(s);
+    uint32_t r = POLL_OUT | POLLWRBAND;
+    if (s->so_err || s->udp->err)
+        r |= POLLERR;
+    if (s->rd_shut)
+        r |= POLL_IN | POLLRDHUP;
+    if (s->rd_shut && s->wr_shut)
+        r |= POLLHUP;
+    if (udp_peek(s->udp))
+        r |= POLL_IN;
+    return r;
+}
+
+static uint32_t poll_of_events(uint8_t ev) {
+    uint32_t r = 0;
+    if (ev & PCB_EV_IN)
+        r |= POLLIN;
+    if (ev & PCB_EV_OUT)
+        r |= POLLOUT;
+    if (ev & PCB_EV_PRI)
+        r |= POLLPRI;
+    if (ev & PCB_EV_RDHUP)
+        r |= POLLIN | POLLRDHUP;
+    /* Linux reports errors and resets to everybody who sleeps on the socket. */
+    if (ev & (PCB_EV_ERR | PCB_EV_HUP))
+        r |= POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
+    return r;
+}
+
+void socks_events(struct socks *sk, uint64_t now_ns) {
+    sk->last_ns = now_ns;
+    void *owner;
+    uint8_t ev;
+    while (tcp_event_pop(sk->tcp, &owner, &ev))
+        sock_notify(sk, owner, poll_of_events(ev));
+    struct udp_pcb *p;
+    while ((p = udp_changed_pop(sk->udp))) {
+        ev = p->events;
+        p->events = 0;
+        if (p->sock)
+            sock_notify(sk, p->sock, poll_of_events(ev));
+    }
+}

@@ -1,0 +1,13 @@
+# Sources and headers of stack/wire.
+
+noinst_LTLIBRARIES += libwire.la
+libwire_la_SOURCES = \
+	stack/wire/arp.c stack/wire/arp.h \
+	stack/wire/bytes.h \
+	stack/wire/eth.c stack/wire/eth.h \
+	stack/wire/gso_hdr.c stack/wire/gso_hdr.h \
+	stack/wire/icmp4.c stack/wire/icmp4.h \
+	stack/wire/igmp.c stack/wire/igmp.h \
+	stack/wire/ip4.c stack/wire/ip4.h \
+	stack/wire/tcp.c stack/wire/tcp.h \
+	stack/wire/udp.c stack/wire/udp.h
