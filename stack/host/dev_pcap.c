@@ -34,9 +34,14 @@
     X(compile)                                                                                     \
     X(create)                                                                                      \
     X(datalink)                                                                                    \
-    X(freecode) X(geterr) X(get_selectable_fd) X(inject) X(next_ex) X(set_buffer_size)             \
-        X(set_immediate_mode) X(set_snaplen) X(set_timeout) X(setdirection) X(setfilter)           \
-            X(setnonblock) X(stats)
+    X(freecode)                                                                                    \
+    X(geterr)                                                                                      \
+    X(get_selectable_fd)                                                                           \
+    X(inject)                                                                                      \
+    X(next_ex)                                                                                     \
+    X(set_buffer_size)                                                                             \
+    X(set_immediate_mode)                                                                          \
+    X(set_snaplen) X(set_timeout) X(setdirection) X(setfilter) X(setnonblock) X(stats)
 
 static struct {
     void *lib;
