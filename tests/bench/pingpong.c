@@ -76,7 +76,7 @@ static void serve(uint16_t port) {
 static int connect_to(const char *addr, uint16_t port) {
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    int fd;
+    int fd = -1;
 
     if (inet_pton(AF_INET, addr, &sin.sin_addr) == 1) {
         fd = new_socket(AF_INET);
