@@ -90,6 +90,9 @@ uint64_t host_lock(void);
 /* Turns the stack if needed, drains, unlocks, wakes. */
 void host_unlock(uint64_t now_ns);
 
+/* Name servers and search domains that the network told (DHCP, router advertisements); none before there is a lease. Without the lock held. */
+void host_dns(struct net_dns *out);
+
 /* ---- sleeping ---- */
 /*
  * One sleep of one application thread. On its stack; the preload's signal trampoline finds it through its own TLS pointer.

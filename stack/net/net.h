@@ -70,6 +70,16 @@ struct net_group { /* multicast membership of the interface, counted */
     uint64_t report_ns;   /* when the next one is due, if any is left */
 };
 
+/* Name servers and search domains that the network told us, by who told them. */
+#define NET_DNS_MAX 4
+#define NET_DNS_DOMAIN_BYTES 256
+enum net_dns_source { NET_DNS_DHCP4, NET_DNS_RA, NET_DNS_DHCP6, NET_DNS_SOURCE_COUNT };
+struct net_dns {
+    struct ust_addr server[NET_DNS_MAX]; /* best first */
+    uint8_t server_cnt;
+    char domain[NET_DNS_DOMAIN_BYTES]; /* search list, space separated, NUL ended; "" none */
+};
+
 struct token_bucket {
     uint64_t tokens_milli, last_ns;
 };
@@ -103,6 +113,7 @@ struct net {
     struct ip_error error[NET_ERROR_CAP];
     uint32_t error_head, error_tail;
     uint8_t error_quote[NET_ERROR_CAP][NET_ERROR_QUOTE]; /* what error[].quoted points to */
+    struct net_dns dns[NET_DNS_SOURCE_COUNT]; /* written by the clients; read by net_dns_get() */
     struct net_stats stats;
     bool loopback_here; /* 127/8 is ours (USERSTACK_LOOPBACK=stack) */
 };
@@ -130,6 +141,9 @@ int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g);
 /* Longest prefix, then metric. 0, -ENETUNREACH (no route), -EHOSTUNREACH (address family without address). src may be NULL or any: chosen. */
 int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
               struct net_path *out);
+
+/* All that the network told, in the order of enum net_dns_source, without repeats, as far as there is room. */
+void net_dns_get(const struct net *n, struct net_dns *out);
 
 /* ---- in: called by stack/rx.c ---- */
 /* Ethernet addressing: DROP_NONE if the frame is for us (unicast to our MAC, broadcast, joined multicast). */
