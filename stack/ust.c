@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The public functions of userstack-core: a thin cover over stack.h and sock/. No logic lives here.
+ * The public functions of userstack-core: a thin cover over stack.h and sock/. No logic lives here. TCP with callbacks is ust_tcp.c.
  */
-#include "userstack/userstack.h"
-
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "stack.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-_Static_assert(sizeof(struct ust_ip) == sizeof(struct ust_addr), "one address type");
-
-static struct stack *in(struct ust_stack *st) { return (struct stack *)(void *)st; }
-static struct sock *sk(struct ust_socket *s) { return (struct sock *)(void *)s; }
-static struct ust_addr from_ip(const struct ust_ip *ip) {
-    struct ust_addr a = addr_from_ip4(0);
-    if (ip != NULL)
-        memcpy(a.b, ip->b, 16);
-    return a;
-}
-static void to_ip(struct ust_ip *ip, const struct ust_addr *a) {
-    if (ip != NULL)
-        memcpy(ip->b, a->b, 16);
-}
+#include "ust_priv.h"
 
 EXPORT bool ust_ip_parse(const char *s, struct ust_ip *out) {
     struct ust_addr a;
@@ -43,13 +24,29 @@ EXPORT const char *ust_version(void) { return PACKAGE_VERSION; }
 
 EXPORT struct ust_stack *ust_stack_new(void *mem, size_t size, const uint8_t seed[16],
                                        uint64_t now_ns) {
+    struct ust_stack *us = (struct ust_stack *)mem;
     struct stack_cfg cfg;
+    size_t front = UST_MAX(size / 64, ARENA_SPAN_BYTES) & ~(size_t)(ARENA_SPAN_BYTES - 1);
+    if (size <= front)
+        return NULL;
     stack_cfg_default(&cfg);
     memcpy(cfg.seed, seed, sizeof cfg.seed);
-    return (struct ust_stack *)(void *)stack_init(mem, size, &cfg, now_ns);
+    us->st = stack_init((uint8_t *)mem + front, size - front, &cfg, now_ns);
+    if (us->st == NULL)
+        return NULL;
+    us->cb_cap = (uint32_t)((front - sizeof *us) / sizeof us->cb[0]);
+    for (uint32_t i = us->cb_cap; i > 0; i--) {
+        us->cb[i - 1].next_free = us->cb_free;
+        us->cb_free = i;
+    }
+    return us;
 }
 
-EXPORT void ust_stack_free(struct ust_stack *st, uint64_t now_ns) { stack_fini(in(st), now_ns); }
+EXPORT void ust_stack_free(struct ust_stack *st, uint64_t now_ns) {
+    if (st->tcp.on)
+        ust_tcp_free(&st->tcp, now_ns);
+    stack_fini(in(st), now_ns);
+}
 
 EXPORT int ust_link_up(struct ust_stack *st, uint64_t now_ns, const struct ust_link *link) {
     struct ust_mac mac;
@@ -82,6 +79,7 @@ EXPORT bool ust_turn(struct ust_stack *st, uint64_t now_ns) {
     while (waiter_wake_pop(&s->socks) != NULL) {
     } /* nobody sleeps in a library */
     trace_consume(&s->core.trace, (size_t)(s->core.trace.head - s->core.trace.tail));
+    ust_tcp_dispatch(st, now_ns);
     return more;
 }
 
@@ -97,7 +95,9 @@ EXPORT ssize_t ust_output(struct ust_stack *st, void *buf, size_t cap) {
 }
 
 EXPORT uint64_t ust_deadline(const struct ust_stack *st) {
-    return stack_deadline((const struct stack *)(const void *)st);
+    if (st->tcp.on && st->tcp.events->ready_cnt > 0)
+        return 0; /* more callbacks than one turn runs */
+    return stack_deadline(st->st);
 }
 
 /* ---- sockets ---- */
@@ -113,6 +113,7 @@ EXPORT int ust_socket_new(struct ust_stack *st, enum ust_kind kind, struct ust_s
 }
 
 EXPORT void ust_socket_close(struct ust_stack *st, uint64_t now_ns, struct ust_socket *s) {
+    ust_tcp_forget(st, sk(s));
     sock_drop(&in(st)->socks, now_ns, sk(s));
 }
 
@@ -255,7 +256,10 @@ EXPORT int ust_peer(struct ust_stack *st, struct ust_socket *s, struct ust_ip *i
 }
 
 EXPORT unsigned ust_ready(struct ust_stack *st, struct ust_socket *s) {
-    uint32_t ev = sock_poll(&in(st)->socks, sk(s));
+    return ust_ready_of(sock_poll(&in(st)->socks, sk(s)));
+}
+
+unsigned ust_ready_of(uint32_t ev) {
     return (ev & (POLLIN | POLLRDHUP) ? UST_IN : 0u) | (ev & POLLOUT ? UST_OUT : 0u) |
            (ev & POLLERR ? UST_ERR : 0u) | (ev & POLLHUP ? UST_HUP : 0u);
 }

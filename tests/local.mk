@@ -10,6 +10,7 @@ include tests/net/local.mk
 include tests/udp/local.mk
 include tests/tcp/local.mk
 include tests/sock/local.mk
+include tests/api/local.mk
 include tests/sim/local.mk
 include tests/host/local.mk
 include tests/preload/local.mk

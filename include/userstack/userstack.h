@@ -25,6 +25,15 @@ extern "C" {
 struct ust_stack;  /* one stack */
 struct ust_socket; /* a TCP or UDP socket in it */
 
+/* Pointer and length into somebody else's buffer; never owned. */
+#ifndef UST_SLICE_DEFINED
+#define UST_SLICE_DEFINED
+struct ust_slice {
+    const uint8_t *p;
+    size_t len;
+};
+#endif
+
 /* An IP address, 16 bytes in network order; IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
 struct ust_ip {
     uint8_t b[16];
@@ -45,7 +54,7 @@ struct ust_link {
 const char *ust_version(void);
 
 /*
- * Makes a stack in mem (size bytes, 4 MB at least, 4096-aligned, zero, the caller's until ust_stack_free()). seed: 16 secret random bytes; the same seed
+ * Makes a stack in mem (size bytes, 5 MB at least, 4096-aligned, zero, the caller's until ust_stack_free()). One 64th of it holds callbacks. seed: 16 secret random bytes; the same seed
  * and input give the same run. NULL if the memory is too small.
  */
 struct ust_stack *ust_stack_new(void *mem, size_t size, const uint8_t seed[16], uint64_t now_ns);
@@ -61,7 +70,7 @@ int ust_gateway_add(struct ust_stack *st, const struct ust_ip *gw);
 
 /* One frame from the link, from the Ethernet header on; copied where needed. */
 void ust_input(struct ust_stack *st, uint64_t now_ns, const void *frame, size_t len);
-/* Timers, answers, output. True: more frames wait than the queue holds: take them with ust_output() and call again. */
+/* Timers, answers, output; then the callbacks of what has happened (tcp.h). They may call anything but ust_turn() and ust_stack_free(). True: more frames wait than the queue holds: take them with ust_output() and call again. */
 bool ust_turn(struct ust_stack *st, uint64_t now_ns);
 /* The next frame to transmit, complete with checksums: its length, 0 if there is none, -EMSGSIZE if cap is too small (at least mtu + 18). */
 ssize_t ust_output(struct ust_stack *st, void *buf, size_t cap);

@@ -67,11 +67,14 @@ static inline seq_t seq_min(seq_t a, seq_t b) { return seq_lt(a, b) ? a : b; }
 #define UST_STAILQ_FOREACH_SAFE(var, head, field, next)                                            \
     for ((var) = STAILQ_FIRST(head); (var) && ((next) = STAILQ_NEXT(var, field), 1); (var) = (next))
 
-/* Pointer and length into somebody else's buffer; never owned. */
+/* Pointer and length into somebody else's buffer; never owned. Public too (userstack.h). */
+#ifndef UST_SLICE_DEFINED
+#define UST_SLICE_DEFINED
 struct ust_slice {
     const uint8_t *p;
     size_t len;
 };
+#endif
 
 static inline struct ust_slice slice_of(const void *p, size_t len) {
     return (struct ust_slice){(const uint8_t *)p, len};

@@ -151,6 +151,8 @@ ssize_t tcp_send_reserve(struct tcp *t, struct tcb *tb, size_t len, struct sbuf_
                          int max);
 /* more: MSG_MORE. push with urg: MSG_OOB (the last byte is urgent). */
 void tcp_send_commit(struct tcp *t, uint64_t now_ns, struct tcb *tb, size_t n, bool more, bool urg);
+/* Sends what is there, without Nagle's algorithm, once (TCP_NODELAY for what was written so far). */
+void tcp_push(struct tcp *t, struct tcb *tb);
 /* Readable slices from `off` bytes behind the read position. > 0 bytes, 0 EOF, -EAGAIN, -ECONNRESET..., -ENOTCONN. */
 ssize_t tcp_recv_peek(struct tcp *t, struct tcb *tb, size_t off, size_t len, struct ust_slice *v,
                       int *cnt, int max);

@@ -288,6 +288,11 @@ int tcp_shutdown_rd(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
 
 /* ---- options ---- */
 
+void tcp_push(struct tcp *t, struct tcb *tb) {
+    tb->push_all = tcb_unsent(tb) > 0;
+    tcb_mark_dirty(t, tb);
+}
+
 void tcp_opt_changed(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     const struct tcp_opt *o = &tb->opt;
     tb->sndbuf = o->sndbuf_locked ? o->sndbuf : UST_MAX(tb->sndbuf, o->sndbuf);
