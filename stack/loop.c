@@ -75,6 +75,7 @@ bool stack_turn(struct stack *st, uint64_t now_ns) {
     for (int round = 0; round < TURN_ROUNDS; round++) {
         bool held = turn_held(st, now_ns);
         turn_errors(st, now_ns);
+        /* RFC 9293 3.10.7.4 MUST-58, MUST-59 */
         more = tcp_flush(&st->tcp, now_ns);
         if (more || (!held && st->link.loop_head == st->link.loop_tail))
             break;

@@ -144,7 +144,7 @@ enum drop icmp4_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx, struc
     case ICMP4_PARAM_PROBLEM:
         return rx_error(n, now_ns, rx, h, *body, err);
     case ICMP4_SOURCE_QUENCH:
-        return DROP_ICMP_QUENCH; /* RFC 6633 */
+        return DROP_ICMP_QUENCH; /* RFC 6633, RFC 9293 3.9.2.2 MUST-55 */
     case ICMP4_REDIRECT:
         return DROP_ICMP_REDIRECT;
     default:

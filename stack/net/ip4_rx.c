@@ -2,7 +2,7 @@
 /* IPv4 in: RFC 791, RFC 1122 3.2.1, 3.3.2; which addresses are taken follows Linux. */
 #include "net/priv.h"
 
-/* Sources that nobody can have (RFC 1122 3.2.1.3), or that are ours. 0.0.0.0 speaks before it has an address: DHCP, IGMP. */
+/* Sources that nobody can have (RFC 1122 3.2.1.3, RFC 9293 3.9.2.3 MUST-63), or that are ours. 0.0.0.0 speaks before it has an address: DHCP, IGMP. */
 static bool src_is_martian(const struct net *n, const struct ip4_hdr *h) {
     uint32_t s = addr_ip4(&h->src);
     if (s == 0)
@@ -83,7 +83,7 @@ enum drop ip4_rx(struct net *n, uint64_t now_ns, const struct pkt_rx *p, struct 
         return DROP_IP4_SRC;
     if (!dst_is_ours(n, rx))
         return DROP_IP4_NOT_US;
-    if (h.opts.len) {
+    if (h.opts.len) { /* RFC 9293 3.9.2 MUST-50: what is not malformed is skipped */
         uint8_t bad_off;
         d = ip4_check_options(h.opts, &bad_off);
         if (d == DROP_IP4_OPTION)

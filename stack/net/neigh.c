@@ -225,6 +225,12 @@ void neigh_confirm(struct neigh_table *t, uint64_t now_ns, const struct ust_addr
         set_state(t, now_ns, n, NEIGH_REACHABLE);
 }
 
+void neigh_doubt(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a) {
+    struct neigh *n = neigh_find(t, a);
+    if (n && !n->pinned && n->state == NEIGH_REACHABLE)
+        set_state(t, now_ns, n, NEIGH_STALE);
+}
+
 enum neigh_action neigh_timer(struct neigh_table *t, uint64_t now_ns, struct neigh *n) {
     switch ((enum neigh_state)n->state) {
     case NEIGH_INCOMPLETE:

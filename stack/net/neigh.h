@@ -93,6 +93,8 @@ struct neigh *neigh_learn(struct neigh_table *t, uint64_t now_ns, const struct u
                           enum neigh_action *act);
 /* An upper layer knows that packets arrive there (RFC 4861 7.3.1). */
 void neigh_confirm(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a);
+/* One has reason to think that they do not (RFC 1122 3.3.1.4, negative advice): asked again after the next packet, whenever it was confirmed. */
+void neigh_doubt(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a);
 enum neigh_action neigh_timer(struct neigh_table *t, uint64_t now_ns, struct neigh *n);
 void neigh_pin(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a,
                const struct ust_mac *mac);

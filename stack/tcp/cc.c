@@ -15,6 +15,7 @@ const struct tcp_cc_ops *tcp_cc(const struct tcb *tb) {
 
 const char *tcp_cc_name(unsigned kind) { return kind < TCP_CC_COUNT ? table[kind]->name : NULL; }
 
+/* RFC 9293 3.8.2 MUST-19 */
 uint32_t tcp_cc_slow_start(struct tcb *tb, uint32_t acked, uint64_t rtt_ns) {
     acked = tcp_hystart_grow(tb, acked, rtt_ns);
     uint32_t room = tb->snd_ssthresh - tb->snd_cwnd;

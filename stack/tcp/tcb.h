@@ -34,6 +34,7 @@
 #define TCP_TIMEWAIT_NS (60 * NS_PER_S)
 #define TCP_SYN_RETRIES 6
 #define TCP_SYNACK_RETRIES 5
+#define TCP_RETRIES1 3 /* the path is questioned */
 #define TCP_RETRIES2 15
 #define TCP_ORPHAN_RETRIES 8
 #define TCP_MIN_SND_MSS 48
@@ -163,7 +164,7 @@ struct tcb {
     bool pmtu_stale; /* the path refused a packet: look at its MTU */
 
     seq_t snd_una, snd_nxt, snd_wl1, snd_wl2, iss;
-    uint32_t snd_wnd, max_snd_wnd;
+    uint32_t snd_wnd, max_snd_wnd; /* RFC 9293 3.1 REC-1 */
     uint64_t snd_una_pos; /* stream position of snd_una; -1 before the SYN's acknowledgment */
     seq_t rcv_nxt, irs;
     seq_t rcv_wup;    /* rcv_nxt when the window was last advertised */

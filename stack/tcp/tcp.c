@@ -17,6 +17,7 @@ void tcp_cfg_default(struct tcp_cfg *cfg) {
 
 void tcp_opt_default(struct tcp_opt *o, const struct tcp_cfg *cfg) {
     memset(o, 0, sizeof *o);
+    /* RFC 9293 3.8.4 MUST-28 */
     o->keep_idle_ns = 7200 * NS_PER_S; /* RFC 1122 4.2.3.6 */
     o->keep_intvl_ns = 75 * NS_PER_S;
     o->keep_cnt = 9;

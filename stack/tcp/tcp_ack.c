@@ -8,7 +8,7 @@
  */
 #include "tcp/tcb.h"
 
-/* A SYN's window is never scaled (RFC 7323 2.2). */
+/* A SYN's window is never scaled (RFC 7323 2.2). RFC 9293 3.1 MUST-1. */
 static uint32_t peer_window(const struct tcb *tb, const struct tcp_hdr *h) {
     return h->flags & TCPF_SYN ? h->wnd : (uint32_t)h->wnd << tb->snd_wscale;
 }
@@ -71,6 +71,7 @@ static void cumulative(struct tcp *t, uint64_t now_ns, struct tcb *tb, seq_t ack
     a->acked = ack.v - tb->snd_una.v;
     tb->snd_una_pos += a->acked;
     tb->snd_una = ack;
+    /* RFC 9293 3.8.1 MUST-18 */
     if (first && !a->retrans) { /* Karn: RFC 6298 3 */
         a->rtt_ns = UST_MAX(now_ns - first, 1u);
         a->rtt_last_ns = UST_MAX(now_ns - last, 1u);

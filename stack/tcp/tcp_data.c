@@ -2,6 +2,7 @@
 /* Bytes in and out, readiness, errors: what send, recv, poll and SO_ERROR ask, answered as Linux does (net/ipv4/tcp.c there). */
 #include "tcp/tcb.h"
 
+/* RFC 9293 3.9.1.8 MUST-47 */
 int tcp_take_error(struct tcb *tb) {
     int e = tb->err;
     tb->err = 0;
@@ -51,7 +52,7 @@ void tcp_send_commit(struct tcp *t, uint64_t now_ns, struct tcb *tb, size_t n, b
         return;
     }
     sbuf_commit(&tb->snd, ar, n);
-    if (urg && n > 0) { /* RFC 9293 3.8.5: behind the urgent byte, which is the last one */
+    if (urg && n > 0) { /* RFC 9293 3.8.5 MUST-31: behind the urgent byte, which is the last one */
         tb->snd_up = seq_add(tb->snd_una, (uint32_t)(tb->snd.end - tb->snd_una_pos));
         tb->snd_up_valid = true;
     }
@@ -127,6 +128,7 @@ int tcp_recv_oob(struct tcp *t, struct tcb *tb, uint8_t *b, bool peek) {
     return tb->state == TCPS_CLOSED || tb->rd_shut ? 0 : -EAGAIN;
 }
 
+/* RFC 9293 3.8.5 MUST-33 */
 bool tcp_at_mark(const struct tcb *tb) { return at_mark(tb); }
 
 /* ---- readiness and amounts ---- */

@@ -24,7 +24,7 @@ static uint64_t keyed(const struct tcp *t, enum purpose why, const struct tcp_ep
     return siphash(&t->c->key, b, sizeof b);
 }
 
-/* RFC 6528 3: ISN = M + F(4-tuple, secret), M a clock of 4 us. */
+/* RFC 6528 3: ISN = M + F(4-tuple, secret), M a clock of 4 us. RFC 9293 3.4.1 MUST-8, SHLD-1, MUST-9. */
 seq_t tcp_isn(const struct tcp *t, uint64_t now_ns, const struct tcp_ep *ep) {
     return seq_of((uint32_t)keyed(t, FOR_ISN, ep, true, 0) + (uint32_t)(now_ns / 4000));
 }

@@ -27,6 +27,7 @@ static int score(const struct tcp_listener *l, const struct ust_addr *laddr, uin
     return ip4 ? 2 : 0;
 }
 
+/* RFC 9293 3.9.1.1 MUST-41 */
 struct tcp_listener *tcp_listener_find(struct tcp *t, const struct ust_addr *laddr, uint16_t lport,
                                        const struct ust_addr *raddr, uint16_t rport) {
     struct tcp_listener *l, *best = NULL;
@@ -66,6 +67,7 @@ int tcp_listen(struct tcp *t, uint64_t now_ns, struct tcb *tb, int backlog,
             return r;
     }
     tb->bind.listening = true;
+    /* RFC 9293 3.9.1.1 MUST-42 */
     if (port_check(&t->ports, &tb->bind, false) < 0) {
         tb->bind.listening = false;
         return -EADDRINUSE;
@@ -226,6 +228,7 @@ static struct tcb *child_new(struct tcp *t, uint64_t now_ns, struct tcp_listener
 static void child_born(struct tcp *t, uint64_t now_ns, struct tcb *tb, seq_t iss, const char *why) {
     tb->iss = tb->snd_una = tb->snd_nxt = tb->recover = iss;
     tb->snd_una_pos = UINT64_MAX;
+    tcp_rack_init(tb);
     tcp_state_set(t, now_ns, tb, TCPS_SYN_RECEIVED, why);
     struct tcp_listener *l = tb->parent;
     tb->on_synq = true;

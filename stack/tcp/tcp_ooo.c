@@ -147,6 +147,7 @@ static void range_absorb(struct tcp *t, struct tcb *tb, uint64_t *pos) {
 
 /* ---- urgent data (RFC 9293 3.8.5, as Linux: the pointer points behind the urgent byte; RFC 6093) ---- */
 
+/* RFC 9293 3.8.5 MUST-30 */
 void tcp_urg_rx(struct tcp *t, struct tcb *tb, const struct tcp_in *in) {
     if (!(in->h.flags & TCPF_URG) || in->h.urg == 0 || tb->rd_shut)
         return;
@@ -157,6 +158,7 @@ void tcp_urg_rx(struct tcp *t, struct tcb *tb, const struct tcp_in *in) {
         return;
     tb->urg_pos = pos;
     tb->urg_state = TCP_URG_NOT_YET;
+    /* RFC 9293 3.8.5 MUST-32 */
     tcb_event(t, tb, PCB_EV_PRI);
 }
 
@@ -195,6 +197,7 @@ static enum drop take_in_order(struct tcp *t, uint64_t now_ns, struct tcb *tb, s
     return DROP_NONE;
 }
 
+/* RFC 9293 3.10.7.4 SHLD-31 */
 static enum drop take_ooo(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct tcp_in *in,
                           uint64_t start) {
     uint64_t end = start + in->data.len;

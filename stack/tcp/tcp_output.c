@@ -31,8 +31,10 @@ struct out_seg {
     bool again;   /* a retransmission: not ECN-capable (RFC 3168 6.1.5) */
 };
 
+/* RFC 9293 3.2 MUST-65 */
 static void opts_syn(const struct tcb *tb, struct tcp_opts *o) {
     bool active = tb->state == TCPS_SYN_SENT;
+    /* RFC 9293 3.7.1 MUST-14, SHLD-5 */
     o->has_mss = true;
     o->mss = (uint16_t)tb->adv_mss;
     /* RFC 7323 1.3, RFC 2018 2: in a SYN-ACK only what the SYN offered. */
@@ -66,10 +68,13 @@ void tcp_trace_seg(struct tcp *t, uint64_t now_ns, const struct tcp_ep *ep, bool
 
 static void flow_of(const struct tcb *tb, struct ip_flow *f) {
     memset(f, 0, sizeof *f);
+    /* RFC 9293 3.9.1.1 MUST-45 */
     f->src = tb->ep.laddr;
     f->dst = tb->ep.raddr;
     f->proto = IP_PROTO_TCP;
+    /* RFC 9293 3.9.2 MUST-49 */
     f->ttl = tb->opt.ttl;
+    /* RFC 9293 3.9.1.9 MUST-48, SHLD-21 */
     f->tos = tb->opt.tos;
     f->df = tb->opt.pmtudisc != PMTUDISC_DONT;
     f->ignore_pmtu = tb->opt.pmtudisc >= PMTUDISC_PROBE;
@@ -121,6 +126,7 @@ static void emit(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ou
         if (tb->ecn_ok && tb->ecn_echo)
             h.flags |= TCPF_ECE;
         if (tb->ecn_ok && o->len > 0 && !o->again) {
+            /* RFC 9293 3.9.1.9 SHLD-22 */
             f.tos = (uint8_t)((f.tos & ~3u) | ECN_ECT0);
             if (tb->ecn_cwr_due)
                 h.flags |= TCPF_CWR;
@@ -137,6 +143,7 @@ static void emit(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ou
         h.ack = tb->rcv_nxt;
         tb->last_ack_sent = tb->rcv_nxt;
     }
+    /* RFC 9293 3.8.5 MUST-30, MUST-62 */
     if (tb->snd_up_valid && seq_gt(tb->snd_up, o->seq) &&
         tb->snd_up.v - o->seq.v <=
             0xffff) { /* RFC 9293 3.8.5; points behind the byte, RFC 6093 3.1 */
@@ -177,7 +184,7 @@ static void emit(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ou
 
 /* ---- how large ---- */
 
-/* RFC 9293 3.8.6.2.1, as Linux: a full segment is never more than half of the largest window that the peer ever offered. */
+/* RFC 9293 3.8.6.2.1 MUST-38, as Linux: a full segment is never more than half of the largest window that the peer ever offered. */
 uint32_t tcp_mss_eff(const struct tcb *tb) {
     uint32_t mss = tb->snd_mss, w = tb->max_snd_wnd;
     if (w == 0)
@@ -186,6 +193,7 @@ uint32_t tcp_mss_eff(const struct tcb *tb) {
     return UST_MAX(UST_MIN(mss, cut), 1u);
 }
 
+/* RFC 9293 3.7.1 MUST-16 */
 static uint32_t mss_now(const struct tcb *tb) {
     uint32_t mss = tcp_mss_eff(tb), opt = sack_opt_len(tb), full = tb->snd_mss;
     return mss + opt > full && full > opt + 8 ? full - opt : mss; /* RFC 6691 */
@@ -203,6 +211,7 @@ static uint32_t chunk_max(const struct tcp *t, const struct tcb *tb, uint32_t ms
     return max / mss * mss;
 }
 
+/* RFC 9293 3.8.6 SHLD-15, MUST-34 */
 static uint32_t window_room(const struct tcb *tb) {
     uint32_t out = tcb_outstanding(tb);
     return tb->snd_wnd > out ? tb->snd_wnd - out : 0;
@@ -252,6 +261,7 @@ static void send_seg(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struc
         o.flags |= TCPF_FIN;
         o.len--;
     }
+    /* RFC 9293 3.9.1.2 MUST-60, MUST-61, SHLD-27 */
     if (o.len > 0 && o.pos + o.len == tb->snd.end)
         o.flags |= TCPF_PSH; /* RFC 9293 3.9.1.2: nothing more is queued */
     emit(t, now_ns, tb, &o);
@@ -275,6 +285,7 @@ static bool send_lost(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         uint32_t pipe = tcb_pipe(tb);
         if (pipe >= tb->snd_cwnd)
             return true;
+        /* RFC 9293 3.8.6 SHLD-16 */
         if (seq_ge(s->seq, seq_add(tb->snd_una, tb->snd_wnd)) && !seq_eq(s->seq, tb->snd_una))
             return true; /* the peer took its window back */
         if (link_full(t))
@@ -365,15 +376,17 @@ static void restart_after_idle(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     tcp_cc(tb)->after_idle(tb, now_ns);
 }
 
-/* May a segment shorter than mss go, which is all that is left? RFC 9293 3.7.4 with Minshall's variant. */
+/* May a segment shorter than mss go, which is all that is left? RFC 9293 3.7.4 SHLD-7 with Minshall's variant. */
 static bool small_may_go(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     if (tb->push_all || tb->fin_wanted || tb->snd_up_valid)
         return true;
     if (tb->opt.cork || tb->more) {
         if (!tcb_armed(tb, TCPT_CORK))
+            /* RFC 9293 3.9.1.2 MUST-60 */
             tcb_arm(t, tb, TCPT_CORK, now_ns + TCP_CORK_NS);
         return false;
     }
+    /* RFC 9293 3.7.4 MUST-17 */
     if (tb->opt.nodelay || tcb_outstanding(tb) == 0)
         return true;
     return !(tb->has_sml && seq_gt(tb->snd_sml, tb->snd_una));
@@ -434,6 +447,7 @@ static bool send_new(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         }
         cwnd = UST_MAX(cwnd, mss);
         uint32_t room = UST_MIN(wnd, cwnd), n = UST_MIN(room, max);
+        /* RFC 9293 3.9.1.2 SHLD-28 */
         if (unsent > n) { /* whole segments, but for the end */
             limited |= cwnd <= wnd && cwnd < max;
             if (max > mss && worth_waiting(tb, room, max, unsent))
@@ -463,6 +477,7 @@ out:
     /* RFC 9293 3.8.6.1: nothing in flight that would bring an ACK with a window. */
     if (wnd_limited && tcb_outstanding(tb) == 0 && !tcb_armed(tb, TCPT_PERSIST)) {
         tb->backoff = 0;
+        /* RFC 9293 3.8.6.1 SHLD-29 */
         tcb_arm(t, tb, TCPT_PERSIST, now_ns + tcb_rto(tb));
     }
     /* Was the congestion window used in this round trip? */
@@ -478,7 +493,7 @@ out:
     return true;
 }
 
-/* RFC 9293 3.8.6.1: with a window too small for us, fill it; with none, a segment that must be answered. */
+/* RFC 9293 3.8.6.1 MUST-36: with a window too small for us, fill it; with none, a segment that must be answered. RFC 9293 3.8.4 SHLD-12. */
 static bool send_probe(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     if (!tb->probe_due && !tb->keep_due)
         return true;

@@ -33,6 +33,7 @@ void tcb_init_path(struct tcp *t, struct tcb *tb) {
     uint32_t mtu = UST_MAX(tb->pmtu, MIN_PMTU);
     /* RFC 9293 3.7.1: what we can take, by the interface's MTU whatever the path is. */
     uint32_t own = UST_MAX(mtu, t->net->link->mtu);
+    /* RFC 9293 3.7.1 MUST-67; RFC 9293 3.7.3 SHLD-6 */
     tb->adv_mss = UST_MIN(own > hdr ? own - hdr : TCP_MIN_SND_MSS, 65495u);
     if (tb->opt.maxseg)
         tb->adv_mss = UST_MIN(tb->adv_mss, (uint32_t)tb->opt.maxseg);
@@ -161,6 +162,7 @@ void tcp_mtup_ack(struct tcp *t, struct tcb *tb) {
     tcb_mss_update(t, tb);
 }
 
+/* RFC 9293 3.9.2.2 MUST-54 */
 void tcp_ip_error(struct tcp *t, uint64_t now_ns, const struct ip_error *e) {
     struct tcp_ep *ep = tcp_ep_find(t, &e->src, e->sport, &e->dst, e->dport);
     if (!ep || ep->kind != TCP_EP_TCB)
@@ -182,5 +184,6 @@ void tcp_ip_error(struct tcp *t, uint64_t now_ns, const struct ip_error *e) {
         tcb_done(t, now_ns, tb, e->err, "ICMP error");
         return;
     }
+    /* RFC 9293 3.9.2.2 SHLD-25, MUST-56; RFC 9293 3.9.1.8 SHLD-20 */
     tb->err_soft = e->err;
 }

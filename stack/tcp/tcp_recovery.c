@@ -37,6 +37,7 @@ static void reduction_begin(struct tcb *tb, uint64_t now_ns) {
     tb->prior_ssthresh = tb->snd_ssthresh;
     tb->snd_ssthresh = tcp_cc(tb)->ssthresh(tb, now_ns);
     tb->tlp_out = false;
+    /* RFC 9293 3.8.2 SHLD-8 */
     if (tb->ecn_ok)
         tb->ecn_cwr_due = true; /* RFC 3168 6.1.2 */
 }
@@ -95,7 +96,7 @@ void tcp_recovery_cwr(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     ca_set(t, now_ns, tb, TCP_CA_CWR);
 }
 
-/* RFC 6298 5.4 to 5.6, RFC 5681 3.1, RFC 8985 6.3. */
+/* RFC 6298 5.4 to 5.6, RFC 5681 3.1, RFC 8985 6.3. RFC 9293 3.8.2 MUST-19. */
 void tcp_recovery_rto(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     struct tcp_seg *s = tcp_seg_first(tb);
     bool reneged = s && (s->flags & SEG_SACKED);

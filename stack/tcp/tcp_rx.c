@@ -72,6 +72,7 @@ static void take_timestamp(struct tcb *tb, uint64_t now_ns, const struct tcp_in 
 
 /* ---- second: RST (RFC 9293 3.10.7.4 second, RFC 5961 3.2) ---- */
 
+/* RFC 9293 3.4 MUST-66; RFC 9293 3.5.3 SHLD-2 */
 static enum drop step_reset(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in *in,
                             bool *gone) {
     if (!(in->h.flags & TCPF_RST))
@@ -81,6 +82,7 @@ static enum drop step_reset(struct tcp *t, uint64_t now_ns, struct tcb *tb, cons
         return DROP_TCP_RST_CHALLENGE;
     }
     int err = ECONNRESET;
+    /* RFC 9293 3.5 MUST-11 */
     if (tb->state == TCPS_SYN_RECEIVED)
         err = ECONNREFUSED; /* active open; a child of a listener just goes */
     else if (tb->state == TCPS_CLOSE_WAIT)
@@ -273,7 +275,7 @@ static void step_fin(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     assert(!"FIN is taken in states that wait for one");
 }
 
-/* RFC 3168 6.1.3. */
+/* RFC 3168 6.1.3. RFC 9293 3.8.2 SHLD-8. */
 static void step_ecn(struct tcp *t, struct tcb *tb, const struct tcp_in *in) {
     if (!tb->ecn_ok || in->seg_len == 0)
         return;
@@ -355,7 +357,7 @@ static enum drop no_connection(struct tcp *t, uint64_t now_ns, struct tcp_in *in
 enum drop tcp_rx(struct tcp *t, uint64_t now_ns, const struct ip_rx *rx) {
     struct tcp_in in;
     if (rx->dst_multicast || rx->dst_broadcast)
-        return DROP_TCP_ADDR; /* RFC 9293 3.9.2.3, MUST-57 */
+        return DROP_TCP_ADDR; /* RFC 9293 3.9.2.3 MUST-57 */
     enum drop d = tcp_parse(rx->payload, &rx->src, &rx->dst, rx->csum_ok, &in.h, &in.data);
     if (d != DROP_NONE)
         return d;

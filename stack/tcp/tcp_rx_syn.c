@@ -2,12 +2,13 @@
 /* SYN-SENT: RFC 9293 3.10.7.3, step by step; and what a SYN's options mean. */
 #include "tcp/tcb.h"
 
-/* RFC 9293 3.7.1 (MUST-15: the default if there is no option), RFC 7323, RFC 2018. */
+/* RFC 9293 3.7.1 MUST-14, MUST-15 (the default if there is no option), RFC 7323, RFC 2018. */
 void tcp_peer_options(struct tcp *t, struct tcb *tb, const struct tcp_hdr *h) {
     const struct tcp_opts *o = &h->opts;
     uint32_t mss = o->has_mss ? o->mss : addr_is_ip4(&tb->ep.raddr) ? 536 : 1220;
     if (tb->opt.maxseg)
         mss = UST_MIN(mss, (uint32_t)tb->opt.maxseg);
+    /* RFC 9293 3.7.1 MUST-16 */
     tb->mss_clamp = mss;
     tb->wscale_ok = o->has_wscale;
     tb->snd_wscale = o->has_wscale ? o->wscale : 0;
@@ -65,7 +66,7 @@ enum drop tcp_rx_syn_sent(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct
         return DROP_TCP_SYN_SENT_FLAGS;
 
     take_syn(t, now_ns, tb, in);
-    if (!(in->h.flags & TCPF_ACK)) { /* simultaneous open, RFC 9293 3.5 figure 8 */
+    if (!(in->h.flags & TCPF_ACK)) { /* simultaneous open, RFC 9293 3.5 MUST-10, figure 8 */
         tb->ecn_ok = tb->opt.ecn && (in->h.flags & (TCPF_ECE | TCPF_CWR)) == (TCPF_ECE | TCPF_CWR);
         tcp_state_set(t, now_ns, tb, TCPS_SYN_RECEIVED, "SYN received");
         tb->syn_due = true;

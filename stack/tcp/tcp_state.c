@@ -81,6 +81,7 @@ void tcb_established(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char 
     tcb_event(t, tb, PCB_EV_OUT);
 }
 
+/* RFC 9293 3.6 MUST-12 */
 bool tcb_done(struct tcp *t, uint64_t now_ns, struct tcb *tb, int err, const char *why) {
     enum tcp_state old = (enum tcp_state)tb->state;
     if (old == TCPS_SYN_SENT || old == TCPS_SYN_RECEIVED)
@@ -110,12 +111,13 @@ bool tcb_done(struct tcp *t, uint64_t now_ns, struct tcb *tb, int err, const cha
     return false;
 }
 
+/* RFC 9293 3.6 MUST-12 */
 bool tcb_reset(struct tcp *t, uint64_t now_ns, struct tcb *tb, int err, const char *why) {
     tcp_ctl_abort(t, now_ns, tb);
     return tcb_done(t, now_ns, tb, err, why);
 }
 
-/* The remnant takes the 4-tuple and the port; what the tcb still has is its owner's unread data. */
+/* The remnant takes the 4-tuple and the port; what the tcb still has is its owner's unread data. RFC 9293 3.6.1 MUST-13. */
 bool tcb_time_wait(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *why) {
     struct tcp_tw *tw = t->tw_cnt < t->cfg.max_tw ? slab_alloc(&t->c->arena, SLAB_TCP_TW) : NULL;
     tcp_state_set(t, now_ns, tb, TCPS_TIME_WAIT, why);

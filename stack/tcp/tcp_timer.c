@@ -13,6 +13,7 @@ void tcb_arm(struct tcp *t, struct tcb *tb, enum tcp_timer_id id, uint64_t deadl
         timer_arm(&t->c->wheel, &tb->timer, deadline_ns);
 }
 
+/* RFC 9293 3.8.2 MUST-19 */
 uint64_t tcb_rto(const struct tcb *tb) {
     uint64_t rto = tb->rtt.rto_ns;
     for (int i = 0; i < tb->backoff && rto < TCP_RTO_MAX_NS; i++)
@@ -40,7 +41,7 @@ void tcb_rearm_rtx(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
 
 static int timeout_error(const struct tcb *tb) { return tb->err_soft ? tb->err_soft : ETIMEDOUT; }
 
-/* How long `retries` timeouts with doubling RTO from the minimum take: what Linux makes of tcp_retries2 (924.6 s for 15). */
+/* How long `retries` timeouts with doubling RTO from the minimum take: what Linux makes of tcp_retries2 (924.6 s for 15). RFC 9293 3.8.3 SHLD-11. */
 static uint64_t retries_ns(unsigned retries) {
     const unsigned thresh = 9; /* log2(RTO_MAX / RTO_MIN) */
     if (retries <= thresh)
@@ -57,16 +58,26 @@ static bool syn_timed_out(const struct tcb *tb, uint64_t now_ns) {
     return tb->rtx_cnt >= tb->opt.syn_retries;
 }
 
-/* RFC 9293 3.8.3, R2. */
+/* RFC 9293 3.8.3 MUST-20: R2. */
 static bool rtx_timed_out(const struct tcb *tb, uint64_t now_ns) {
     if (tb->rtx_cnt == 0)
         return false;
     uint64_t span = now_ns - tb->rtx_start_ns;
+    /* RFC 9293 3.8.3 MUST-21 */
     if (tb->opt.user_timeout_ns)
         return span >= tb->opt.user_timeout_ns; /* RFC 5482 */
     return span >= retries_ns(is_owned(tb) ? TCP_RETRIES2 : TCP_ORPHAN_RETRIES);
 }
 
+/* RFC 9293 3.8.3 MUST-20, SHLD-10: R1. Is the next hop still there? */
+static void advise(struct tcp *t, uint64_t now_ns, const struct tcb *tb) {
+    struct net_path path;
+    if (tb->rtx_cnt == TCP_RETRIES1 &&
+        net_route(t->net, &tb->ep.raddr, &tb->ep.laddr, &path) == 0 && !path.loop)
+        neigh_doubt(&t->net->neigh, now_ns, &path.next_hop);
+}
+
+/* RFC 9293 3.8.3 MUST-22 */
 static bool on_rtx_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     bool passive = tb->parent != NULL;
     if (passive && tb->synack_acked && tb->opt.defer_accept_ns &&
@@ -81,6 +92,7 @@ static bool on_rtx_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         return tcb_done(t, now_ns, tb, timeout_error(tb), "handshake timed out");
     if (tb->rtx_cnt++ == 0)
         tb->rtx_start_ns = now_ns;
+    advise(t, now_ns, tb);
     tb->backoff = tb->rtx_cnt;
     tb->syn_due = true;
     tcb_mark_dirty(t, tb);
@@ -93,7 +105,7 @@ static bool on_rtx(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         return on_rtx_syn(t, now_ns, tb);
     if (tcb_outstanding(tb) == 0)
         return false;
-    /* A peer that took its window back but answers is alive: our retransmissions are window probes (Linux). */
+    /* A peer that took its window back but answers is alive: our retransmissions are window probes (Linux). RFC 9293 3.8.6 SHLD-17. */
     bool probing = tb->snd_wnd == 0 && now_ns - tb->last_ack_ns < 2 * TCP_RTO_MAX_NS;
     if (!probing && rtx_timed_out(tb, now_ns))
         return tcb_done(t, now_ns, tb, timeout_error(tb), "retransmissions timed out");
@@ -102,6 +114,7 @@ static bool on_rtx(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     if (tb->rtx_cnt < 255)
         tb->rtx_cnt++;
     t->stats.rtos++;
+    advise(t, now_ns, tb);
     tcp_mtup_rto(t, now_ns, tb);
     tcp_recovery_rto(t, now_ns, tb);
     if (tb->backoff < 16)
@@ -113,7 +126,7 @@ static bool on_rtx(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     return false;
 }
 
-/* RFC 9293 3.8.6.1: probe for ever while the peer answers; give up when it has been silent for as long as R2. */
+/* RFC 9293 3.8.6.1 MUST-36, SHLD-30, MUST-37: probe for ever while the peer answers; give up when it has been silent for as long as R2. RFC 9293 3.8.6 MUST-35. */
 static bool on_persist(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     if (tcb_outstanding(tb) > 0)
         return false;
@@ -152,8 +165,9 @@ static bool on_delack(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     return false;
 }
 
-/* RFC 9293 3.8.4. */
+/* RFC 9293 3.8.4 MUST-24. */
 static bool on_keep(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
+    /* RFC 9293 3.8.4 MUST-25 */
     if (!tb->opt.keepalive || tb->state == TCPS_SYN_SENT)
         return false;
     if (tcb_outstanding(tb) > 0 || tcb_unsent(tb) > 0) { /* other timers watch the peer */
@@ -161,11 +175,13 @@ static bool on_keep(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         return false;
     }
     uint64_t quiet_ns = now_ns - tb->last_ack_ns;
+    /* RFC 9293 3.8.4 MUST-26, MUST-27 */
     if (quiet_ns < tb->opt.keep_idle_ns) {
         tb->keep_cnt = 0;
         tcb_arm(t, tb, TCPT_KEEP, tb->last_ack_ns + tb->opt.keep_idle_ns);
         return false;
     }
+    /* RFC 9293 3.8.4 MUST-29 */
     bool out = tb->opt.user_timeout_ns ? quiet_ns >= tb->opt.user_timeout_ns && tb->keep_cnt > 0
                                        : tb->keep_cnt >= tb->opt.keep_cnt;
     if (out)

@@ -51,7 +51,7 @@ void tcp_tw_ack_first(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     ack_note(t, now_ns, &tw);
 }
 
-/* RFC 6191 3: a SYN that cannot be of the old connection. */
+/* RFC 6191 3: a SYN that cannot be of the old connection. RFC 9293 3.6.1 SHLD-4. */
 static bool is_new_incarnation(const struct tcp_tw *tw, const struct tcp_in *in, bool old_ts) {
     const struct tcp_hdr *h = &in->h;
     if ((h->flags & (TCPF_SYN | TCPF_ACK | TCPF_RST | TCPF_FIN)) != TCPF_SYN || old_ts)

@@ -30,6 +30,7 @@ static bool is_own(const struct tcp *t, const struct ust_addr *a) {
     return net_addr_find(t->net, a) || (t->net->loopback_here && addr_is_loopback(a));
 }
 
+/* RFC 9293 3.9.1.1 MUST-43 */
 int tcp_bind(struct tcp *t, struct tcb *tb, const struct ust_addr *a, uint16_t port) {
     if (tb->bind.bound || tb->state != TCPS_CLOSED)
         return -EINVAL;
@@ -71,7 +72,6 @@ void tcb_open_common(struct tcp *t, struct tcb *tb) {
     tb->snd_una_pos = UINT64_MAX;
     tb->ato_ns = TCP_ATO_MIN_NS;
     tcb_init_path(t, tb);
-    tcp_rack_init(tb);
 }
 
 /* A tcb that has been connected before is made new; what its owner set stays. */
@@ -126,6 +126,7 @@ static int choose_port(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     return -EADDRNOTAVAIL;
 }
 
+/* RFC 9293 3.9.1.1 MUST-44 */
 int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
                 uint16_t port) {
     struct net_path path;
@@ -139,6 +140,7 @@ int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust
     int r = net_route(t->net, a, bound_addr ? &tb->bind.addr : NULL, &path);
     if (r < 0)
         return r;
+    /* RFC 9293 3.9.1.1 MUST-46 */
     if (path.broadcast || path.multicast)
         return -ENETUNREACH;
     tb->ep.laddr = bound_addr ? tb->bind.addr : path.src;
@@ -158,6 +160,7 @@ int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust
         tcp_tw_free(t, tw);
     }
     tb->snd_una = tb->snd_nxt = tb->recover = tb->iss;
+    tcp_rack_init(tb);
     tcp_ep_hash(t, &tb->ep);
     tcp_state_set(t, now_ns, tb, TCPS_SYN_SENT, "connect");
     t->stats.active_opens++;
@@ -191,6 +194,7 @@ static void forget_owner(struct tcp *t, struct tcb *tb) {
     tb->on_evented = false;
 }
 
+/* RFC 9293 3.6.1 SHLD-3 */
 void tcp_close(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     forget_owner(t, tb);
     if (tb->state == TCPS_CLOSED) {

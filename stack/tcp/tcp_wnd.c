@@ -48,10 +48,12 @@ uint16_t tcp_wnd_select(struct tcb *tb) {
     if ((w & (unit - 1)) && wire < 65535 && up <= lim + unit + lim / 8)
         wire++;
     tb->rcv_wup = tb->rcv_nxt;
+    /* RFC 9293 3.8.6 SHLD-14 */
     tb->rcv_wnd = UST_MAX(wire << scale, open);
     return (uint16_t)wire;
 }
 
+/* RFC 9293 3.8.6.2.2 MUST-39 */
 bool tcp_wnd_update_due(const struct tcb *tb) {
     uint32_t open = tcb_rcv_open(tb), w = wanted(tb), lim = buffer_limit(tb);
     uint32_t mss = tb->rcv_mss ? tb->rcv_mss : tb->adv_mss;
@@ -146,6 +148,7 @@ void tcp_sndbuf_grow(struct tcp *t, struct tcb *tb) {
  * RFC 9293 3.8.6.3, RFC 5681 4.2. At once: when told so (out of order, hole filled), at the start of a connection and after
  * a pause, and when more than one full segment waits. Else after ato: 40 ms, longer if data comes slowly, never over 200 ms.
  */
+/* RFC 9293 3.8.6.3 SHLD-18 */
 void tcp_ack_schedule(struct tcp *t, uint64_t now_ns, struct tcb *tb, bool now_please) {
     uint64_t gap = tb->last_rx_ns ? now_ns - tb->last_rx_ns : 0;
     if (tb->last_rx_ns == 0) {
@@ -157,10 +160,12 @@ void tcp_ack_schedule(struct tcp *t, uint64_t now_ns, struct tcb *tb, bool now_p
     } else if (gap > tb->rtt.rto_ns) {
         tb->quick = QUICKACKS; /* the sender may be in slow start again */
     }
+    /* RFC 9293 3.8.6.3 MUST-40 */
     tb->ato_ns = UST_MIN(tb->ato_ns, UST_MIN(tb->rtt.rto_ns, TCP_DELACK_MAX_NS));
     tb->last_rx_ns = now_ns;
 
     uint32_t owed = tb->rcv_nxt.v - tb->rcv_wup.v;
+    /* RFC 9293 3.8.6.3 SHLD-19 */
     if (now_please || (tb->quick > 0 && !tb->pingpong) || owed > tb->rcv_mss) {
         tb->ack_now = true;
         tcb_mark_dirty(t, tb);

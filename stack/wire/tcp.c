@@ -29,7 +29,7 @@ WIRE_ASSERT_OFF(tcp_wire, csum, TCP_CSUM_OFF);
  * ignored. */
 static void parse_option(uint8_t kind, struct ust_slice v, bool syn, struct tcp_opts *o) {
     switch (kind) {
-    case OPT_MSS:
+    case OPT_MSS: /* RFC 9293 3.1 MUST-4 */
         if (!syn || v.len != 2)
             return;
         o->has_mss = true;
@@ -73,10 +73,11 @@ static void parse_option(uint8_t kind, struct ust_slice v, bool syn, struct tcp_
         memcpy(o->fo_cookie, v.p, v.len);
         return;
     default:
-        return; /* RFC 9293 3.1 MUST-6 */
+        return; /* RFC 9293 3.1 MUST-6, MUST-68 */
     }
 }
 
+/* RFC 9293 3.1 MUST-5; RFC 9293 3.2 MUST-64 */
 static void parse_options(struct ust_slice s, bool syn, struct tcp_opts *o) {
     while (s.len > 0 && s.p[0] != OPT_EOL) {
         if (s.p[0] == OPT_NOP) {
@@ -145,6 +146,7 @@ static size_t sack_fit(const struct tcp_opts *o, size_t other_len) {
     return UST_MIN((size_t)o->sack_cnt, UST_MIN((room - 4) / 8, (size_t)TCP_SACK_MAX));
 }
 
+/* RFC 9293 3.1 MUST-69 */
 size_t tcp_hdr_len(const struct tcp_hdr *h) {
     size_t n = opts_len_but_sack(&h->opts);
     size_t sacks = sack_fit(&h->opts, n);
@@ -217,6 +219,7 @@ static size_t emit(const struct tcp_hdr *h, uint8_t *dst) {
     return hdr_len;
 }
 
+/* RFC 9293 3.1 MUST-2 */
 size_t tcp_emit(const struct tcp_hdr *h, const struct ust_addr *src, const struct ust_addr *dst,
                 const struct ust_slice *payload, int cnt, uint8_t *dst_hdr) {
     size_t hdr_len = emit(h, dst_hdr), len = hdr_len;

@@ -127,8 +127,13 @@ START_TEST(bad_messages)
     static const struct {
         uint8_t type, code;
         enum drop d;
-    } t[] = {{13, 0, DROP_ICMP_TYPE},     {17, 0, DROP_ICMP_TYPE},  {42, 0, DROP_ICMP_TYPE},
-             {5, 1, DROP_ICMP_REDIRECT},  {4, 0, DROP_ICMP_QUENCH}, {3, 16, DROP_ICMP_CODE},
+    } t[] = {{13, 0, DROP_ICMP_TYPE},
+             {17, 0, DROP_ICMP_TYPE},
+             {42, 0, DROP_ICMP_TYPE},
+             /* RFC 9293 MUST-55 */
+             {5, 1, DROP_ICMP_REDIRECT},
+             {4, 0, DROP_ICMP_QUENCH},
+             {3, 16, DROP_ICMP_CODE},
              {0, 0, DROP_ICMP_ECHO_REPLY}};
     for (size_t i = 0; i < UST_ARRAY_CNT(t); i++) {
         struct icmp4_hdr x = {

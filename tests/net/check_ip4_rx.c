@@ -208,6 +208,7 @@ static const struct opt_case {
     {"length byte missing", 4, {1, 1, 1, 7}, DROP_IP4_OPTION, 23},
 };
 
+/* RFC 9293 MUST-50 */
 START_TEST(opt_table)
 {
     const struct opt_case *c = &opt_cases[_i];

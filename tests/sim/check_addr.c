@@ -56,9 +56,11 @@ static const struct {
     bool answered;
 } syns[] = {
     {"an honest one", 0x0a000002, 0x0a000001, true},
+    /* RFC 9293 MUST-57 */
     {"to the subnet's broadcast address", 0x0a000002, 0x0a0000ff, false},
     {"to all ones", 0x0a000002, 0xffffffff, false},
     {"to a multicast group", 0x0a000002, 0xe0000001, false},
+    /* RFC 9293 MUST-63 */
     {"from the subnet's broadcast address", 0x0a0000ff, 0x0a000001, false},
     {"from all ones", 0xffffffff, 0x0a000001, false},
     {"from a multicast group", 0xe0000001, 0x0a000001, false},
@@ -91,6 +93,7 @@ START_TEST(syn_from_or_to_an_invalid_address_is_not_answered)
 }
 END_TEST
 
+/* RFC 9293 MUST-46 */
 START_TEST(connect_to_a_group_fails)
 {
     static const uint32_t to[] = {0x0a0000ff, 0xffffffff, 0xe0000001};

@@ -199,6 +199,7 @@ static const char *between(struct world *w, int flow, int dir, const struct tcb 
         a->snd_wnd > 0 && !b->fin_rcvd)
         return "a window larger than the one that was offered";
     if (w->seen[flow][dir].known && seq_lt(tcb_rcv_edge(b), w->seen[flow][dir].edge))
+        /* RFC 9293 SHLD-14 */
         return "the right edge of a window moved left";
     w->seen[flow][dir].known = true;
     w->seen[flow][dir].edge = tcb_rcv_edge(b);

@@ -5,6 +5,7 @@
 #include "sock/sock.h"
 #include "support/bulk.h"
 #include "tcp/tcb.h"
+#include "wire/arp.h"
 
 static const struct {
     const char *name;
@@ -58,10 +59,55 @@ START_TEST(path)
 }
 END_TEST
 
+static bool never(void *ctx) {
+    (void)ctx;
+    return false;
+}
+
+/* When host 0 first asked for an address. */
+static bool note_arp(struct sim *s, int from, int to, struct ust_slice frame, void *ctx) {
+    struct eth_hdr h;
+    struct arp_hdr a;
+    struct ust_slice rest;
+    uint64_t *at_ns = ctx;
+    (void)to;
+    if (from == 0 && *at_ns == 0 && eth_parse(frame, &h, &rest) == DROP_NONE &&
+        h.type == ETH_TYPE_ARP && arp_parse(rest, &a) == DROP_NONE && a.op == ARP_OP_REQUEST)
+        *at_ns = s->now_ns;
+    return true;
+}
+
+/*
+ * RFC 9293 MUST-20, SHLD-10: after three retransmissions of one segment (1.4 s and more) the next hop is in doubt, and asked five seconds later
+ * (RFC 4861 7.3.3). Without that it would be believed for half a minute.
+ */
+START_TEST(next_hop_is_questioned)
+{
+    struct bulk b = {.bytes = 1u << 30};
+    uint64_t asked_ns = 0;
+    bulk_new(&b, 5, NULL, 1500);
+    for (int i = 0; i < 2; i++)
+        b.s->wire[i][1 - i] =
+            (struct sim_wire){.rate_bps = 20000000, .delay_ns = NS_PER_MS, .queue_bytes = 200000};
+    sim_run(b.s, b.s->now_ns + 3 * NS_PER_S, never, NULL);
+    ck_assert(b.got > 0);
+    uint64_t dead_ns = b.s->now_ns;
+    b.s->tap = note_arp;
+    b.s->tap_ctx = &asked_ns;
+    b.s->wire[0][1].dead = true;
+    sim_run(b.s, dead_ns + 40 * NS_PER_S, never, NULL);
+    ck_assert_uint_gt(asked_ns, dead_ns + 6 * NS_PER_S);
+    ck_assert_uint_lt(asked_ns, dead_ns + 10 * NS_PER_S);
+    ck_assert_ptr_null(b.s->error);
+    bulk_free(&b);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("tcp black holes");
     TCase *tc = tcase_create("paths");
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, next_hop_is_questioned);
     tcase_add_loop_test(tc, path, 0, (int)UST_ARRAY_CNT(cases));
     suite_add_tcase(s, tc);
     SRunner *sr = srunner_create(s);

@@ -19,6 +19,7 @@
         "count tw 1\ncount tcb 0\n"
 
 static const struct tcp_case cases[] = {
+    /* RFC 9293 MUST-13 */
     C("close: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT, 60 s",
       EST "shutdown wr\n> F. 1:1(0) ack 1\nstate FIN_WAIT_1\n"
           "< . 1:1(0) ack 2\nstate FIN_WAIT_2\n"
@@ -63,9 +64,11 @@ static const struct tcp_case cases[] = {
       EST "write 10\n> P. 1:11(10)\nwrite 10\nnothing\nclose\n> FP. 11:21(10) ack 1\n"),
     C("our FIN is sent again",
       EST "close\n> F. 1:1(0) ack 1\n+0.2 > F. 1:1(0) ack 1\n+0.4 > F. 1:1(0) ack 1\n"),
+    /* RFC 9293 SHLD-3 */
     C("close with unread data: RST (RFC 2525 2.17)",
       EST "< . 1:101(100) ack 1\n> . 1:1(0) ack 101\n"
           "close\n> R. 1:1(0) ack 101\ncount tcb 0\n"),
+    /* RFC 9293 SHLD-3 */
     C("data after close: RST (RFC 1122 4.2.2.13)",
       EST "close\n> F. 1:1(0) ack 1\n"
           "< . 1:101(100) ack 2\n> R. 2:2(0) ack 1\n"
@@ -83,6 +86,7 @@ static const struct tcp_case cases[] = {
           "connect\n> S 0:0(0)\n< S. 0:0(0) ack 1 <mss 1000>\n> . 1:1(0) ack 1\nwrite 3\n> P. "
           "1:4(3) ack 1\n"),
     C("RST in FIN-WAIT-1: gone", EST "close\n> F. 1:1(0) ack 1\n< R 1:1(0)\ncount tcb 0\n"),
+    /* RFC 9293 MUST-12 */
     C("RST in CLOSE-WAIT: EPIPE, as Linux",
       EST "< F. 1:1(0) ack 1\n> . 1:1(0) ack 2\n"
           "< R 2:2(0)\nstate CLOSED\nerror EPIPE\nread 1 -> EOF\n"),
@@ -124,6 +128,7 @@ static const struct tcp_case cases[] = {
       "close\n> F. 1:1(0) ack 1\n< F. 1:1(0) ack 2\n> . 2:2(0) ack 2\ncount tw 1\n"
       "< S 70000:70000(0) win 1000 <mss 1000>\n> S. 0:0(0) ack 1\ncount tw 0\n"
       "< . 1:1(0) ack 1\naccept\nstate ESTABLISHED\n"),
+    /* RFC 9293 SHLD-4 */
     C("TIME-WAIT: a SYN with a newer timestamp, lower number",
       "listen 5\n"
       "< S 70000:70000(0) win 1000 <mss 1000,TS 100 0>\n> S. 0:0(0) ack 1\n< . 1:1(0) ack 1 <TS "
@@ -141,17 +146,31 @@ static const struct tcp_case cases[] = {
       "< abs S 100:100(0)\n> abs R. 0:0(0) ack 101\n"
       "< abs F 100:150(50)\n> abs R. 0:0(0) ack 151\n"),
     C("no RST for a RST", "< abs R 100:100(0)\nnothing\n< abs R. 100:100(0) ack 5\nnothing\n"),
+    /* RFC 9293 MUST-24, MUST-27, MUST-29, SHLD-12 */
     C("keepalive: probes with snd_una - 1, then ETIMEDOUT and a RST (RFC 9293 3.8.4)",
       EST "opt keepalive 10 2 3\n"
           "+10 > . 0:0(0) ack 1\n+2 > . 0:0(0) ack 1\n+2 > . 0:0(0) ack 1\n"
           "+2 > R. 1:1(0) ack 1\nstate CLOSED\nerror ETIMEDOUT\n"),
+    /* RFC 9293 MUST-26 */
     C("keepalive: an answer starts the time anew",
       EST "opt keepalive 10 2 3\n"
           "+10 > . 0:0(0) ack 1\n+0.1 < . 1:1(0) ack 1\n"
           "+10 > . 0:0(0) ack 1\n+0.1 < . 1:1(0) ack 1\n+9.8 nothing\n"),
+    /* RFC 9293 MUST-26 */
     C("keepalive: data from the peer counts", EST "opt keepalive 10 2 3\n"
                                                   "+9 < . 1:101(100) ack 1\n> . 1:1(0) ack 101\n"
                                                   "+9 nothing\n+1 > . 0:0(0) ack 101\n"),
+    /* RFC 9293 MUST-25, MUST-27, MUST-28 */
+    C("keepalive: off at first; then two hours, and nine probes 75 s apart",
+      EST "+100000 nothing\n< . 1:101(100) ack 1\n> . 1:1(0) ack 101\nopt keepalive_on 1\n"
+          "+7199.9 nothing\n+0.1 > . 0:0(0)\n+75 > . 0:0(0)\n+75 > . 0:0(0)\n+75 > . 0:0(0)\n"
+          "+75 > . 0:0(0)\n+75 > . 0:0(0)\n+75 > . 0:0(0)\n+75 > . 0:0(0)\n+75 > . 0:0(0)\n"
+          "+74.9 nothing\n+0.1 > R. 1:1(0) ack 101\nerror ETIMEDOUT\n"),
+    C("keepalive: switched off again", EST "opt keepalive 10 2 3\n+10 > . 0:0(0) ack 1\n"
+                                           "opt keepalive_on 0\n+100 nothing\n"),
+    C("keepalive: the first probe goes even if TCP_USER_TIMEOUT is shorter than the idle time",
+      EST "opt keepalive 10 2 30\nopt user_timeout_ms 5000\n"
+          "+10 > . 0:0(0) ack 1\n+2 > R. 1:1(0) ack 1\nerror ETIMEDOUT\n"),
     C("keepalive with TCP_USER_TIMEOUT",
       EST "opt keepalive 10 2 30\nopt user_timeout_ms 15000\n"
           "+10 > . 0:0(0) ack 1\n+2 > . 0:0(0) ack 1\n+2 > . 0:0(0) ack 1\n"

@@ -10,11 +10,13 @@
 #define ACK(n) "< [" #n "] . 1:1(0) ack 1 win 65535\n"
 
 static const struct tcp_case cases[] = {
+    /* RFC 9293 MUST-41, MUST-45 */
     C("handshake, accept, data both ways",
       L(5) SYN(1) "count syn 1\nuse 0\naccept -> EAGAIN\n" ACK(
           1) "count acceptq 1\naccept\nstate ESTABLISHED\ncount syn 0\n"
              "< [1] P. 1:11(10) ack 1\n> [1] . 1:1(0) ack 11\nread 10\nwrite 10\n> [1] P. 1:11(10) "
              "ack 11\n"),
+    /* RFC 9293 MUST-14 */
     C("options: what the SYN offers and no more",
       L(5) "< S 0:0(0) win 1000 <mss 1460,sackOK,TS 7 0,wscale 3>\n"
            "> S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,TS 1 7,wscale 7>\n"),
@@ -45,6 +47,7 @@ static const struct tcp_case cases[] = {
     C("RST, FIN, nothing to a listener: nothing",
       L(5) "< abs R 100:100(0)\nnothing\n< abs F 100:100(0)\nnothing\n"
            "< abs - 100:100(0)\nnothing\ncount tcb 0\n"),
+    /* RFC 9293 MUST-11 */
     C("RST in SYN-RECEIVED: back to LISTEN",
       L(5) SYN(1) "< [1] R 1:1(0)\ncount tcb 0\ncount syn 0\n" SYN(1)),
     C("RST in SYN-RECEIVED not exact: challenge",
@@ -94,6 +97,7 @@ static const struct tcp_case cases[] = {
     C("closing the listener resets who was not accepted, and forgets half-open ones",
       L(5) SYN(1) ACK(1)
           SYN(2) "unlisten\n> [1] R. 1:1(0) ack 1\ncount tcb 0\ncount listener 0\ncount ports 0\n"),
+    /* RFC 9293 MUST-41 */
     C("connections live on after the listener; the port is theirs until the end",
       L(5) SYN(1)
           ACK(1) "accept\nunlisten\ncount ports 1\ncount listener 1\n"
@@ -106,6 +110,20 @@ static const struct tcp_case cases[] = {
       "open\nopt reuseaddr 1\nbind 80\nlisten 5\n" SYN(1)
           ACK(1) "accept\nunlisten\n"
                  "use 5\nopen\nbind 80 -> EADDRINUSE\nopt reuseaddr 1\nbind 80\nlisten 5\n" SYN(2)),
+    /* RFC 9293 MUST-42 */
+    C("listening on the port of a connection in SYN-SENT: both go on",
+      "use 1\nopen\nopt reuseaddr 1\nbind 80\nconnect 1\n> [1] S 0:0(0)\n"
+      "use 5\nopen\nopt reuseaddr 1\nbind 80\nlisten 5\n" SYN(2) ACK(
+          2) "accept\n"
+             "state ESTABLISHED\n< [1] S. 0:0(0) ack 1 win 65535 <mss 1000>\n> [1] . 1:1(0) ack 1\n"
+             "use 1\nstate ESTABLISHED\n"),
+    /* RFC 9293 MUST-42 */
+    C("listening on the port of a connection in SYN-RECEIVED",
+      "use 1\nopen\nopt reuseaddr 1\nbind 80\nconnect 1\n> [1] S 0:0(0)\n"
+      "< [1] S 0:0(0) win 65535 <mss 1000>\n> [1] S. 0:0(0) ack 1\nstate SYN_RECEIVED\n"
+      "use 5\nopen\nopt reuseaddr 1\nbind 80\nlisten 5\n" SYN(2)
+          ACK(2) "accept\n"
+                 "< [1] . 1:1(0) ack 1 win 65535\nuse 1\nstate ESTABLISHED\n"),
     C("two listeners on one port: EADDRINUSE", L(5) "use 5\nopen\nbind 80 -> EADDRINUSE\n"),
     C("ICMP unreachable about our SYN-ACK ends the child",
       L(5) "< S 0:0(0) win 1000\n> S. 0:0(0) ack 1\n"

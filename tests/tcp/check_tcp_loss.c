@@ -28,6 +28,7 @@
     "> . 8001:9001(1000)\n> . 9001:10001(1000)\n"
 
 static const struct tcp_case cases[] = {
+    /* RFC 9293 MUST-19 */
     C("RTO: again after 300 ms, doubling (RFC 6298 5.5)",
       RENO "write 1000\n> P. 1:1001(1000)\n"
            "+0.3 > P. 1:1001(1000)\ncount cwnd 1000\ncount ssthresh 5000\n"
@@ -49,10 +50,12 @@ static const struct tcp_case cases[] = {
                                                  "write 1000\n> P. 1001:2001(1000)\n"
                                                  "+0.1 < . 1:1(0) ack 2001 win 65535\n"
                                                  "count rto_ms 300\n"),
+    /* RFC 9293 MUST-20, SHLD-11 */
     C("RTO: no answer at all ends it after 15 retries' time",
       RENO "write 1000\n> P. 1:1001(1000)\nrun 920\nstate ESTABLISHED\nrun 250\nstate "
            "CLOSED\nerror ETIMEDOUT\n"
            "read 1 -> EOF\nwrite 1 -> EPIPE\n"),
+    /* RFC 9293 MUST-21 */
     C("RTO: TCP_USER_TIMEOUT",
       RENO "opt user_timeout_ms 2000\nwrite 1000\n> P. 1:1001(1000)\n"
            "run 2\nstate ESTABLISHED\nrun 1\nstate CLOSED\nerror ETIMEDOUT\n"),
@@ -61,6 +64,7 @@ static const struct tcp_case cases[] = {
            "+0.2 < . 1:1(0) ack 1001 win 65535\n"
            "count rto_ms 362\n" /* srtt 112.5, rttvar 4 * 62.5 */
            "+0.362 > P. 1001:2001(1000)\n"),
+    /* RFC 9293 MUST-19 */
     C("RTO with many in flight: slow start from the first (RFC 5681 3.1)",
       RENO TEN "+0.3 > . 1:1001(1000)\ncount cwnd 1000\ncount ssthresh 5000\n"
                "+0.1 < . 1:1(0) ack 1001 win 65535\n"

@@ -7,6 +7,7 @@
     "> S 0:0(0) win 65535 <mss 1460,sackOK,TS,wscale 7>\n"
 
 static const struct tcp_case cases[] = {
+    /* RFC 9293 MUST-1, MUST-14, SHLD-5, MUST-65, MUST-44 */
     C("active open, all options",
       OPEN "state SYN_SENT\n"
            "ready \n"
@@ -21,6 +22,7 @@ static const struct tcp_case cases[] = {
     C("timestamps are echoed",
       OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1460,sackOK,TS 700 last,wscale 7>\n"
            "> . 1:1(0) ack 1 <TS 1 700>\n"),
+    /* RFC 9293 MUST-15 */
     C("peer without any option: MSS 536, nothing else (RFC 9293 3.7.1)",
       OPEN "< S. 0:0(0) ack 1 win 30000\n"
            "> . 1:1(0) ack 1 win 65535 <>\n"
@@ -31,6 +33,7 @@ static const struct tcp_case cases[] = {
     C("peer without window scale: our window is not scaled either",
       OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1460,sackOK,TS 1 last>\n"
            "> . 1:1(0) ack 1 win 65535 <TS 1 1>\n"),
+    /* RFC 9293 MUST-4, MUST-16 */
     C("peer's MSS is smaller", OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1000>\n"
                                     "> . 1:1(0) ack 1\n"
                                     "count mss 1000\n"
@@ -38,12 +41,22 @@ static const struct tcp_case cases[] = {
                                     "> . 1:1001(1000) ack 1\n"
                                     "> . 1001:2001(1000) ack 1\n"
                                     "> P. 2001:3001(1000) ack 1\n"),
+    /* RFC 9293 MUST-16 */
+    C("options of the segment count: 12 bytes less with timestamps, 12 less with a SACK block",
+      OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1000,sackOK,TS 700 last,wscale 7>\n"
+           "> . 1:1(0) ack 1\nwrite 988\n> P. 1:989(988) ack 1\n"
+           "< . 1:1(0) ack 989 win 30000 <TS 701 last>\n"
+           "< . 101:201(100) ack 989 win 30000 <TS 702 last>\n"
+           "> . 989:989(0) ack 1 <TS 1 701,sack 101:201>\n"
+           "write 1976\n> . 989:1965(976) ack 1 <TS 1 701,sack 101:201>\n"
+           "> . 1965:2941(976) ack 1\n> P. 2941:2965(24) ack 1\n"),
     C("peer's MSS is absurd: held to 48", OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1>\n"
                                                "> . 1:1(0) ack 1\n"
                                                "count mss 48\n"),
     C("window scale 14 is the most: 15 counts as 14",
       OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1460,wscale 15>\n"
            "> . 1:1(0) ack 1\n"),
+    /* RFC 9293 SHLD-5, SHLD-6, MUST-67 */
     C("small MTU",
       "connect\n"
       "> S 0:0(0) win 65535 <mss 536,sackOK,TS,wscale 7>\n"
@@ -51,6 +64,7 @@ static const struct tcp_case cases[] = {
       "> . 1:1(0) ack 1\n"
       "count mss 536\n",
       .mtu = 576),
+    /* RFC 9293 MUST-22 */
     C("SYN is sent again after 1, 3, 7, 15, 31, 63 s; ETIMEDOUT after 127 s",
       OPEN "+1 > S 0:0(0) <mss 1460,sackOK,TS,wscale 7>\n"
            "+2 > S 0:0(0)\n"
@@ -65,6 +79,7 @@ static const struct tcp_case cases[] = {
            "error ETIMEDOUT\n"
            "read 1 -> EOF\n"
            "count ports 0\n"),
+    /* RFC 9293 MUST-21 */
     C("TCP_SYNCNT 2", "open\n"
                       "opt syn_retries 2\n" OPEN "+1 > S 0:0(0)\n"
                       "+2 > S 0:0(0)\n"
@@ -75,6 +90,7 @@ static const struct tcp_case cases[] = {
                                            "+1.4 state SYN_SENT\n"
                                            "+0.2 state CLOSED\n"
                                            "error ETIMEDOUT\n"),
+    /* RFC 9293 MUST-18 */
     C("SYN-ACK after a retransmission: no RTT sample without timestamps (Karn), RTO 3 s (RFC 6298 "
       "5.7)",
       OPEN "+1 > S 0:0(0)\n"
@@ -87,6 +103,7 @@ static const struct tcp_case cases[] = {
            "+0.05 < S. 0:0(0) ack 1 win 30000 <mss 1460,TS 1 last>\n"
            "> . 1:1(0) ack 1\n"
            "count srtt_ms 50\n"),
+    /* RFC 9293 MUST-47 */
     C("RST+ACK that acknowledges the SYN: ECONNREFUSED", OPEN "< R. 0:0(0) ack 1\n"
                                                               "state CLOSED\n"
                                                               "events IN,OUT,ERR,HUP,RDHUP\n"
@@ -112,6 +129,7 @@ static const struct tcp_case cases[] = {
     C("ACK without SYN: ignored", OPEN "< . 0:0(0) ack 1\n"
                                        "drop TCP_SYN_SENT_FLAGS\n"
                                        "state SYN_SENT\n"),
+    /* RFC 9293 MUST-10 */
     C("simultaneous open (RFC 9293 figure 8)",
       OPEN "< S 0:0(0) win 30000 <mss 1460,sackOK,TS 5 0,wscale 7>\n"
            "> S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,TS 1 5,wscale 7>\n"
@@ -125,6 +143,7 @@ static const struct tcp_case cases[] = {
                                                     "> S. 0:0(0) ack 1\n"
                                                     "< . 1:1(0) ack 1 win 30000\n"
                                                     "state ESTABLISHED\n"),
+    /* RFC 9293 MUST-11 */
     C("simultaneous open, then RST: ECONNREFUSED", OPEN "< S 0:0(0) win 30000 <mss 1460>\n"
                                                         "> S. 0:0(0) ack 1\n"
                                                         "< R 1:1(0)\n"
@@ -168,6 +187,7 @@ static const struct tcp_case cases[] = {
                                                "< S. 0:0(0) ack 1 <mss 1460>\n"
                                                "> . 1:1(0) ack 1\n"
                                                "connect -> EISCONN\n"),
+    /* RFC 9293 MUST-54 */
     C("ICMP unreachable about our SYN ends the attempt (Linux)", OPEN "icmp EHOSTUNREACH seq 0\n"
                                                                       "state CLOSED\n"
                                                                       "error EHOSTUNREACH\n"),
@@ -194,6 +214,7 @@ static const struct tcp_case cases[] = {
                                           "opt rcvbuf 20000\n"
                                           "connect\n"
                                           "> S 0:0(0) win 20000 <mss 1460,sackOK,TS,wscale 0>\n"),
+    /* RFC 9293 SHLD-8 */
     C("ECN is asked for, granted (RFC 3168 6.1.1)", "open\n"
                                                     "opt ecn 1\n"
                                                     "connect\n"
@@ -215,6 +236,7 @@ static const struct tcp_case cases[] = {
                                                                                "connect\n"
                                                                                "> SEW 0:0(0)\n"
                                                                                "+1 > S 0:0(0)\n"),
+    /* RFC 9293 MUST-43 */
     C("bound twice: EINVAL; bind, then connect from there", "open\n"
                                                             "bind 9999\n"
                                                             "bind 9998 -> EINVAL\n"

@@ -116,6 +116,7 @@ static struct tcp_ep ep_of(uint32_t peer, uint16_t lport, uint16_t rport) {
                            .rport = rport};
 }
 
+/* RFC 9293 MUST-8, SHLD-1, MUST-9 */
 START_TEST(isn_grows_for_one_tuple_and_differs_for_others)
 { /* RFC 6528 3 */
     struct tcp_ep a = ep_of(0x0a000001, 80, 1000), b = ep_of(0x0a000001, 80, 1001);

@@ -12,6 +12,10 @@
     "< S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,TS 1000 last,wscale 0>\n"                        \
     "> . 1:1(0) ack 1\n"
 #define LAZY EST "opt quickack 0\n"
+/* The receive buffer is full. */
+#define ZERO_WINDOW                                                                                \
+    "open\nopt rcvbuf 4000\nconnect\n> S 0:0(0)\n< S. 0:0(0) ack 1 <mss 1000>\n> . 1:1(0) ack 1 "  \
+    "win 4000\n< . 1:4001(4000) ack 1\n> . 1:1(0) ack 4001 win 0\n"
 
 static const struct tcp_case cases[] = {
     C("in order", EST "< . 1:1461(1460) ack 1\n"
@@ -32,25 +36,30 @@ static const struct tcp_case cases[] = {
           "< . 141:151(10) ack 1\n> . 1:1(0) ack 151\n< . 151:161(10) ack 1\n"
           "nothing\n"
           "+0.04 > . 1:1(0) ack 161\n"),
+    /* RFC 9293 SHLD-18, MUST-40 */
     C("delayed ACK: one segment waits 40 ms (RFC 9293 3.8.6.3)",
       LAZY "< . 1:1461(1460) ack 1\n"
            "nothing\n"
            "+0.04 > . 1:1(0) ack 1461\n"),
+    /* RFC 9293 SHLD-19 */
     C("delayed ACK: the second full segment is acknowledged at once (RFC 5681 4.2)",
       LAZY "< . 1:1461(1460) ack 1\n"
            "nothing\n"
            "< . 1461:2921(1460) ack 1\n"
            "> . 1:1(0) ack 2921\n"),
+    /* RFC 9293 MUST-58 */
     C("delayed ACK rides on data", LAZY "< P. 1:101(100) ack 1\n"
                                         "+0.01 write 50\n"
                                         "> P. 1:51(50) ack 101\n"
                                         "+0.1 nothing\n"),
+    /* RFC 9293 MUST-58, MUST-59 */
     C("a coalesced segment counts as its parts", LAZY "< . 1:4381(4380) ack 1 gso 1460\n"
                                                       "> . 1:1(0) ack 4381\n"),
     C("TCP_QUICKACK sends the ACK that waits", LAZY "< . 1:101(100) ack 1\n"
                                                     "nothing\n"
                                                     "opt quickack 1\n"
                                                     "> . 1:1(0) ack 101\n"),
+    /* RFC 9293 SHLD-31 */
     C("a hole: duplicate ACK with SACK at once (RFC 5681 4.2, RFC 2018)",
       LAZY "< . 1461:2921(1460) ack 1\n"
            "> . 1:1(0) ack 1 <sack 1461:2921>\n"
@@ -68,6 +77,7 @@ static const struct tcp_case cases[] = {
       "< . 2001:3001(1000) ack 1\n> . 1:1(0) ack 1 <sack 1001:4001 9001:9501 7001:8001 5001:6001>\n"
       "count ranges 4\n"
       "< . 1:1001(1000) ack 1\n> . 1:1(0) ack 4001 <sack 9001:9501 7001:8001 5001:6001>\n"),
+    /* RFC 9293 MUST-16 */
     C("SACK with timestamps: three blocks fit", EST_TS
       "< . 1001:2001(1000) ack 1 <TS 1001 last>\n> . 1:1(0) ack 1 <TS,sack 1001:2001>\n"
       "< . 3001:4001(1000) ack 1 <TS 1002 last>\n> . 1:1(0) ack 1 <TS,sack 3001:4001 1001:2001>\n"
@@ -96,6 +106,7 @@ static const struct tcp_case cases[] = {
       "< . 1001:2001(1000) ack 1\n> . 1:1(0) ack 1 <>\n"
       "< . 1:1001(1000) ack 1\n> . 1:1(0) ack 2001 <>\n"
       "read 2000\n"),
+    /* RFC 9293 MUST-59 */
     C("FIN beyond a hole", EST "< F. 1001:2001(1000) ack 1\n"
                                "> . 1:1(0) ack 1 <sack 1001:2001>\n"
                                "state ESTABLISHED\n"
@@ -132,6 +143,7 @@ static const struct tcp_case cases[] = {
       "read 100\nnothing\n" /* silly window avoidance */
       "read 1900\n> . 1:1(0) ack 4001 win 2000\n"
       "read 2000\n> . 1:1(0) ack 4001 win 4000\n"),
+    /* RFC 9293 MUST-39 */
     C("the window is not opened by crumbs (RFC 9293 3.8.6.2.2)",
       "open\nopt rcvbuf 40000\nconnect\n> S 0:0(0)\n< S. 0:0(0) ack 1 <mss 1460>\n> . 1:1(0) ack 1 "
       "win 40000\n"
@@ -140,6 +152,7 @@ static const struct tcp_case cases[] = {
       "< . 1461:2921(1460) ack 1\n> . 1:1(0) ack 2921 win 37080\n"
       "read 1920\nnothing\n"
       "< . 2921:4381(1460) ack 1\n> . 1:1(0) ack 4381 win 38540\n"),
+    /* RFC 9293 SHLD-14 */
     C("a shrunk SO_RCVBUF takes nothing back that was offered",
       EST "opt rcvbuf 1000\n"
           "< . 1:1461(1460) ack 1\n> . 1:1(0) ack 1461 win 8181\n"
@@ -150,6 +163,7 @@ static const struct tcp_case cases[] = {
       "< . 2001:3001(1000) ack 1\n> . 1:1(0) ack 1001 <sack 2001:3001>\n"
       "< . 1001:2001(1000) ack 1\n> . 1:1(0) ack 3001 <>\n"
       "read 3000\n"),
+    /* RFC 9293 MUST-5 */
     C("PAWS: an old timestamp is answered and dropped (RFC 7323 5.3)",
       EST_TS "< . 1:101(100) ack 1 <TS 2000 last>\n> . 1:1(0) ack 101 <TS 1 2000>\n"
              "< . 101:201(100) ack 1 <TS 1999 last>\n> . 1:1(0) ack 101 <TS 1 2000>\n"
@@ -175,6 +189,16 @@ static const struct tcp_case cases[] = {
     C("RST exactly there: reset (RFC 5961 3.2)",
       EST "< R 1:1(0)\nstate CLOSED\nevents OUT,IN,ERR,HUP,RDHUP\nread 1 -> ECONNRESET\nread 1 -> "
           "EOF\nwrite 1 -> EPIPE\n"),
+    /* RFC 9293 SHLD-2 */
+    C("RST with data: reset, the data is not for the program",
+      EST "< R. 1:101(100) ack 1\nstate CLOSED\ninq 0\nread 1 -> ECONNRESET\nread 1 -> EOF\n"),
+    /* RFC 9293 MUST-66 */
+    C("RST in a window of zero: reset",
+      ZERO_WINDOW "< R 4001:4001(0)\nstate CLOSED\nread 4000\nread 1 -> ECONNRESET\n"),
+    /* RFC 9293 MUST-66 */
+    C("URG in a window of zero: the program hears of it",
+      ZERO_WINDOW "events OUT,IN\n< U. 4001:4001(0) ack 1 urg 10\nevents PRI\n"
+                  "oob -> EAGAIN\n"),
     C("RST elsewhere in the window: challenge ACK",
       EST "< R 100:100(0)\n> . 1:1(0) ack 1\ndrop TCP_RST_CHALLENGE\nstate ESTABLISHED\n"),
     C("RST outside the window: nothing",
@@ -182,6 +206,7 @@ static const struct tcp_case cases[] = {
     C("challenge ACKs to one connection: two a second (RFC 5961 7)",
       EST "< R 100:100(0)\n> . 1:1(0) ack 1\n< R 101:101(0)\n< R 102:102(0)\nnothing\n"
           "+0.6 < R 100:100(0)\n> . 1:1(0) ack 1\n"),
+    /* RFC 9293 MUST-12, MUST-47 */
     C("data stays readable after RST, then the error",
       EST "< . 1:101(100) ack 1\n> . 1:1(0) ack 101\n"
           "< R 101:101(0)\n"
@@ -193,6 +218,7 @@ static const struct tcp_case cases[] = {
     C("shutdown(RD): what comes is still taken, EOF when it has been read",
       EST "shutdown rd\nevents OUT,IN,RDHUP\nread 1 -> EOF\n"
           "< . 1:101(100) ack 1\n> . 1:1(0) ack 101\nread 1000 -> 100\nread 1 -> EOF\n"),
+    /* RFC 9293 MUST-30, MUST-33 */
     C("urgent data: byte out of band, the stream goes round it",
       EST "< PU. 1:11(10) ack 1 urg 5\n> . 1:1(0) ack 11\n"
           "ready IN,OUT,PRI\n"
@@ -208,11 +234,13 @@ static const struct tcp_case cases[] = {
           "< PU. 1:11(10) ack 1 urg 5\n> . 1:1(0) ack 11\n"
           "read 100 -> 4\n",
       .no_rebuild = false),
+    /* RFC 9293 MUST-32 */
     C("urgent data announced, byte not here yet",
       EST "< PU. 1:11(10) ack 1 urg 20\n> . 1:1(0) ack 11\nevents OUT,IN,PRI\n"
           "oob -> EAGAIN\n"
           "< P. 11:31(20) ack 1\n> . 1:1(0) ack 31\n"
           "oob -> 1\n"),
+    /* RFC 9293 SHLD-8 */
     C("ECN: CE is echoed until CWR (RFC 3168 6.1.3)",
       "open\nopt ecn 1\nconnect\n> SEW 0:0(0)\n< SE. 0:0(0) ack 1 <mss 1460>\n> . 1:1(0) ack 1\n"
       "< . 1:101(100) ack 1 ce\n> E. 1:1(0) ack 101\n"

@@ -17,6 +17,7 @@
     "> . 1:1(0) ack 1\n"
 
 static const struct tcp_case cases[] = {
+    /* RFC 9293 MUST-60, MUST-61, SHLD-27, SHLD-28 */
     C("segments of one MSS, PSH on the last", EST "write 2500\n"
                                                   "> . 1:1001(1000) ack 1\n"
                                                   "> . 1001:2001(1000) ack 1\n"
@@ -25,6 +26,7 @@ static const struct tcp_case cases[] = {
                                                   "< . 1:1(0) ack 2501 win 65535\n"
                                                   "outq 0\n"
                                                   "count segs 0\n"),
+    /* RFC 9293 SHLD-7 */
     C("Nagle: a small segment in flight holds the next back (RFC 9293 3.7.4)",
       EST "write 10\n> P. 1:11(10) ack 1\n"
           "write 20\nwrite 30\nnothing\n"
@@ -34,6 +36,7 @@ static const struct tcp_case cases[] = {
       EST "write 1000\n> P. 1:1001(1000) ack 1\n"
           "write 10\n> P. 1001:1011(10) ack 1\n"
           "write 10\nnothing\n"),
+    /* RFC 9293 MUST-17 */
     C("TCP_NODELAY", EST "opt nodelay 1\n"
                          "write 10\n> P. 1:11(10) ack 1\n"
                          "write 10\n> P. 11:21(10) ack 1\n"),
@@ -45,6 +48,7 @@ static const struct tcp_case cases[] = {
           "write 1500\n> . 1:1001(1000) ack 1\n"
           "+0.1 nothing\n"
           "opt cork 0\n> P. 1001:1501(500) ack 1\n"),
+    /* RFC 9293 MUST-60 */
     C("a cork gives way after 200 ms", EST "opt cork 1\n"
                                            "write 100\nnothing\n"
                                            "+0.2 > P. 1:101(100) ack 1\n"),
@@ -60,10 +64,12 @@ static const struct tcp_case cases[] = {
                                                         "+0.05 < . 1:1(0) ack 2001 win 2500\n"
                                                         "> . 2001:3001(1000) ack 1\n"
                                                         "> . 3001:4001(1000) ack 1\n"),
+    /* RFC 9293 MUST-38 */
     C("never a segment of more than half the largest window (RFC 9293 3.8.6.2.1, SWS)",
       SMALL_WINDOW("1200") "write 1200\n"
                            "> . 1:601(600) ack 1\n"
                            "> P. 601:1201(600) ack 1\n"),
+    /* RFC 9293 MUST-35, MUST-36, SHLD-29, SHLD-30, MUST-37 */
     C("zero window: probes with backoff, answered ones go on for ever (RFC 9293 3.8.6.1)",
       EST "write 1000\n> P. 1:1001(1000) ack 1\n"
           "< . 1:1(0) ack 1001 win 0\n"
@@ -99,6 +105,7 @@ static const struct tcp_case cases[] = {
           "< . 1:1(0) ack 1001 win 300\n"
           "write 1000\nnothing\n"
           "+0.2 > . 1001:1301(300) ack 1\n"),
+    /* RFC 9293 SHLD-15, SHLD-16, SHLD-17, MUST-34 */
     C("the peer takes its window back: nothing new, the lost head goes on (RFC 9293 3.8.6)", EST
       "write 3000\n> . 1:1001(1000) ack 1\n> . 1001:2001(1000) ack 1\n> P. 2001:3001(1000) ack 1\n"
       "< . 1:1(0) ack 1 win 500\n"
@@ -107,6 +114,7 @@ static const struct tcp_case cases[] = {
       EST "< . 101:201(100) ack 1 win 50000\n> . 1:1(0) ack 1\n"
           "< . 1:101(100) ack 1 win 100\n> . 1:1(0) ack 201\n"
           "write 1000\n> P. 1:1001(1000) ack 201\n"),
+    /* RFC 9293 MUST-1, REC-1 */
     C("the window is scaled", "connect\n> S 0:0(0)\n"
                               "< S. 0:0(0) ack 1 win 1000 <mss 1000,wscale 4>\n> . 1:1(0) ack 1\n"
                               "write 1000\n" /* not in the SYN itself: half of 1000 */
@@ -115,6 +123,7 @@ static const struct tcp_case cases[] = {
                               "write 4000\n"
                               "> . 1001:2001(1000) ack 1\n> . 2001:3001(1000) ack 1\n"
                               "> . 3001:4001(1000) ack 1\n> P. 4001:5001(1000) ack 1\n"),
+    /* RFC 9293 MUST-19 */
     C("initial window: ten segments (RFC 6928), then two for each ACK of two", EST100
       "write 30000\n"
       "> . 1:1001(1000)\n> . 1001:2001(1000)\n> . 2001:3001(1000)\n> . 3001:4001(1000)\n"
@@ -168,10 +177,32 @@ static const struct tcp_case cases[] = {
                            "ready OUT\n"
                            "write 4000\n> . 1:1001(1000)\n> . 1001:2001(1000)\n"
                            "ready \n"),
+    /* RFC 9293 MUST-30, MUST-62, MUST-31 */
     C("urgent data: pointer behind the byte, in every segment before it (RFC 6093)",
       EST "write 10 oob\n> PU. 1:11(10) ack 1 urg 10\n"
           "< . 1:1(0) ack 11 win 65535\n"
           "write 10\n> P. 11:21(10) ack 1\n"),
+    /* RFC 9293 MUST-31, MUST-62 */
+    C("urgent data of any length: every segment tells its end, a later one moves it",
+      EST "write 2500 oob\n> U. 1:1001(1000) ack 1 urg 2500\n"
+          "> U. 1001:2001(1000) ack 1 urg 1500\n> PU. 2001:2501(500) ack 1 urg 500\n"
+          "write 100 oob\n> PU. 2501:2601(100) ack 1 urg 100\n"
+          "< . 1:1(0) ack 1001 win 65535\nwrite 10\n> P. 2601:2611(10) ack 1 urg 0\n"
+          "< . 1:1(0) ack 2611 win 65535\nwrite 10\n> P. 2611:2621(10) ack 1\n"),
+    /* RFC 9293 MUST-31 */
+    C("urgent data longer than the pointer reaches: told when it comes within 65535",
+      "connect\n> S 0:0(0)\n< S. 0:0(0) ack 1 win 65535 <mss 1000,wscale 3>\n> . 1:1(0) ack 1\n"
+      "opt sndbuf 80000\nwrite 66000 oob\n"
+      "> . 1:1001(1000) ack 1\n> U. 1001:2001(1000) ack 1 urg 65000\n"
+      "> U. 2001:3001(1000) ack 1 urg 64000\n> U. 3001:4001(1000)\n> U. 4001:5001(1000)\n"
+      "> U. 5001:6001(1000)\n> U. 6001:7001(1000)\n> U. 7001:8001(1000)\n"
+      "> U. 8001:9001(1000)\n> U. 9001:10001(1000) urg 57000\n"),
+    /* RFC 9293 MUST-48, MUST-49, SHLD-21, SHLD-22 */
+    C("Diffserv field and TTL are the program's, from the next segment on",
+      "open\nopt tos 184\nopt ttl 33\nconnect\n> S 0:0(0) tos 184 ttl 33\n"
+      "< S. 0:0(0) ack 1 win 65535 <mss 1000>\n> . 1:1(0) ack 1 tos 184 ttl 33\n"
+      "write 10\n> P. 1:11(10) ack 1 tos 184 ttl 33\nopt tos 40\nopt ttl 0\n"
+      "+0.2 > P. 1:11(10) ack 1 tos 40 ttl 64\nabort\n> R. 11:11(0) ack 1 tos 40 ttl 64\n"),
     C("send errors: not connected, after shutdown",
       "open\nwrite 1 -> EPIPE\nread 1 -> ENOTCONN\nready OUT,HUP\n"
       "shutdown wr -> ENOTCONN\n"),
@@ -180,6 +211,7 @@ static const struct tcp_case cases[] = {
       "> . 1:1001(1000)\n> . 1001:2001(1000)\n> P. 2001:3001(1000)\n"
       "< . 1:1(0) ack 1001 win 65535\n"
       "< . 1:1(0) ack 3001 win 65535\noutq 0\n"),
+    /* RFC 9293 SHLD-8 */
     C("ECN: the echo halves the window once and is answered by CWR (RFC 3168 6.1.2)",
       "open\nopt ecn 1\nconnect\n> SEW 0:0(0)\n+0.1 < SE. 0:0(0) ack 1 win 65535 <mss "
       "1000,sackOK>\n> . 1:1(0) ack 1\n"
@@ -200,6 +232,7 @@ static const struct tcp_case cases[] = {
       "+0.1 < . 1:1(0) ack 1 win 65535 <sack 1001:4001>\n"
       "> . 1:1001(1000)\n"
       "count ssthresh 7000\n"),
+    /* RFC 9293 MUST-54 */
     C("ICMP fragmentation needed: smaller segments at once, no congestion (RFC 1191)",
       EST "write 2000\n> . 1:1001(1000)\n> P. 1001:2001(1000)\n"
           "icmp EMSGSIZE seq 1 mtu 600\n"
@@ -207,6 +240,7 @@ static const struct tcp_case cases[] = {
           "count cwnd 10000\ncount mss 560\n"),
     C("ICMP fragmentation needed for a sequence number not in flight: ignored (RFC 5927)", EST
       "write 1000\n> P. 1:1001(1000)\nicmp EMSGSIZE seq 5000 mtu 600\nnothing\ncount mss 1000\n"),
+    /* RFC 9293 SHLD-25, MUST-56, SHLD-20 */
     C("ICMP unreachable in ESTABLISHED is soft: it names the reason of a timeout (RFC 1122 "
       "4.2.3.9)",
       EST "write 1000\n> P. 1:1001(1000)\n"

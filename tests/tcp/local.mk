@@ -20,3 +20,5 @@ UNIT_TESTS += tests/tcp/check_tcp_blackhole
 UNIT_TESTS += tests/tcp/check_tcp_limits
 tests_tcp_check_tcp_limits_LDADD = $(TCPFIX_LIBS)
 UNIT_TESTS += tests/tcp/check_tcp_pair
+UNIT_TESTS += tests/tcp/check_tcp_info
+tests_tcp_check_tcp_info_LDADD = $(TCPFIX_LIBS)

@@ -167,9 +167,56 @@ static void collect(struct fix *f) {
     }
 }
 
+/* Whatever the rebuild makes anew is worthless before: it must not believe any of it. */
+static void poison(struct fix *f) {
+    struct tcp *t = &f->r->tcp;
+    struct arena *ar = &f->r->core.arena;
+    uint64_t at;
+    for (struct tcp_seg *s = NULL; (s = slab_next_alive(ar, SLAB_TCP_SEG, s));) {
+        memset(&s->rb, 0x5a, sizeof s->rb);
+        memset(&s->time, 0x5a, sizeof s->time);
+        s->flags ^= SEG_QUEUED;
+    }
+    for (struct tcp_range *g = NULL; (g = slab_next_alive(ar, SLAB_TCP_RANGE, g));)
+        memset(&g->rb, 0x5a, sizeof g->rb);
+    for (struct tcp_tw *w = NULL; (w = slab_next_alive(ar, SLAB_TCP_TW, w));) {
+        at = w->timer.deadline_ns;
+        memset(&w->timer, 0x5a, sizeof w->timer);
+        w->timer.deadline_ns = at;
+        memset(&w->age, 0x5a, sizeof w->age);
+    }
+    for (struct tcp_listener *l = NULL; (l = slab_next_alive(ar, SLAB_TCP_LISTENER, l));) {
+        l->refs = l->live_refs = l->syn_cnt = l->accept_cnt = 0x5a;
+        l->on_evented = true;
+        memset(&l->synq, 0x5a, sizeof l->synq);
+        memset(&l->acceptq, 0x5a, sizeof l->acceptq);
+        memset(&l->hash, 0x5a, sizeof l->hash);
+    }
+    for (struct tcb *tb = NULL; (tb = slab_next_alive(ar, SLAB_TCB, tb));) {
+        tb->segs.top = tb->ooo.top = (struct rb_node *)(void *)t;
+        memset(&tb->tsort, 0x5a, sizeof tb->tsort);
+        memset(&tb->timer, 0x5a, sizeof tb->timer);
+        tb->rtx_hint = (struct tcp_seg *)(void *)t;
+        tb->lost_bytes = tb->retrans_bytes = tb->ooo_cnt = 0x5a5a5a;
+        tb->ooo_bytes = 0x5a5a5a;
+        if (tb->sack_ok)
+            tb->sacked_bytes = 0x5a5a5a;
+        tb->sack_seen_cnt = 1;
+        tb->sack_seen[0] = (struct tcp_sack){tb->snd_una, tb->snd_nxt};
+        tb->on_dirty = tb->on_evented = true;
+    }
+    memset(&t->dirty, 0x5a, sizeof t->dirty);
+    memset(&t->evented, 0x5a, sizeof t->evented);
+    memset(&t->evented_listeners, 0x5a, sizeof t->evented_listeners);
+    memset(&t->tw_age, 0x5a, sizeof t->tw_age);
+    t->tcb_cnt = t->syn_cnt = t->tw_cnt = t->orphan_cnt = 0x5a;
+    memset(t->listeners, 0x5a, TCP_LISTEN_BUCKETS * sizeof *t->listeners);
+}
+
 static void rebuild(struct fix *f) {
     struct root *r = f->r;
     uint64_t wheel_tick_ns = f->now;
+    poison(f);
     slab_rebuild(&r->core.arena);
     wheel_init(&r->core.wheel, wheel_tick_ns);
     net_rebuild(&r->net);
@@ -332,9 +379,10 @@ static int must_err(struct fix *f, const char **s) {
 struct seg {
     int conn;
     uint8_t flags;
-    bool abs, has_ack, has_win, has_opts, ts, no_ts, ts_last, ce, has_urg, has_gso;
+    bool abs, has_ack, has_win, has_opts, ts, no_ts, ts_last, ce, has_urg, has_gso, has_tos,
+        has_ttl;
     uint64_t seq, end, len, ack;
-    uint32_t win, urg, gso;
+    uint32_t win, urg, gso, tos, ttl;
     struct tcp_opts o;
     uint64_t sack[TCP_SACK_MAX][2];
 };
@@ -440,6 +488,12 @@ static void parse_seg(struct fix *f, const char *s, struct seg *g) {
         } else if (word(&s, "gso")) {
             g->has_gso = true;
             g->gso = (uint32_t)must_number(f, &s);
+        } else if (word(&s, "tos")) {
+            g->has_tos = true;
+            g->tos = (uint32_t)must_number(f, &s);
+        } else if (word(&s, "ttl")) {
+            g->has_ttl = true;
+            g->ttl = (uint32_t)must_number(f, &s);
         } else if (word(&s, "ce") || word(&s, "ect")) {
             g->ce = true;
         } else if (word(&s, "<")) {
@@ -506,6 +560,10 @@ static void check_out(struct fix *f, const struct out *o, const struct seg *g) {
         SAME(o->gso_size == g->gso);
     if (g->ce)
         SAME((o->ip.tos & 3) == 2);
+    if (g->has_tos)
+        SAME(o->ip.tos == g->tos);
+    if (g->has_ttl)
+        SAME(o->ip.ttl == g->ttl);
     if (g->has_opts) {
         SAME(x->has_mss == g->o.has_mss && x->mss == g->o.mss);
         SAME(x->has_wscale == g->o.has_wscale && x->wscale == g->o.wscale);
@@ -779,6 +837,12 @@ static void op_opt(struct fix *f, const char *s) {
         o->nodelay = must_number(f, &s);
     else if (word(&s, "cork"))
         o->cork = must_number(f, &s);
+    else if (word(&s, "tos"))
+        o->tos = (uint8_t)must_number(f, &s);
+    else if (word(&s, "ttl"))
+        o->ttl = (uint8_t)must_number(f, &s);
+    else if (word(&s, "keepalive_on"))
+        o->keepalive = must_number(f, &s);
     else if (word(&s, "keepalive")) {
         o->keepalive = true;
         o->keep_idle_ns = must_number(f, &s) * NS_PER_S;
@@ -897,6 +961,83 @@ static void op_count(struct fix *f, const char *s) {
         return;
     }
     bust(f, "count of what?");
+}
+
+/* A field of TCP_INFO. */
+static void op_info(struct fix *f, const char *s) {
+    struct tcp_info_out o;
+    tcp_info(&f->r->tcp, f->now, tb_of(f), &o);
+#define FIELD(x)                                                                                   \
+    { #x, (uint64_t)o.x }
+    const struct {
+        const char *name;
+        uint64_t v;
+    } k[] = {
+        FIELD(state),
+        FIELD(ca_state),
+        FIELD(retransmits),
+        FIELD(probes),
+        FIELD(backoff),
+        FIELD(options),
+        FIELD(snd_wscale),
+        FIELD(rcv_wscale),
+        FIELD(rto_us),
+        FIELD(ato_us),
+        FIELD(snd_mss),
+        FIELD(rcv_mss),
+        FIELD(unacked),
+        FIELD(sacked),
+        FIELD(lost),
+        FIELD(retrans),
+        FIELD(last_data_sent_ms),
+        FIELD(last_data_recv_ms),
+        FIELD(pmtu),
+        FIELD(last_ack_recv_ms),
+        FIELD(rcv_ssthresh),
+        FIELD(rtt_us),
+        FIELD(rttvar_us),
+        FIELD(snd_ssthresh),
+        FIELD(snd_cwnd),
+        FIELD(advmss),
+        FIELD(reordering),
+        FIELD(rcv_rtt_us),
+        FIELD(rcv_space),
+        FIELD(total_retrans),
+        FIELD(min_rtt_us),
+        FIELD(notsent_bytes),
+        FIELD(snd_wnd),
+        FIELD(rcv_wnd),
+        FIELD(bytes_acked),
+        FIELD(bytes_received),
+        FIELD(bytes_sent),
+        FIELD(bytes_retrans),
+        FIELD(busy_time_us),
+        FIELD(pacing_rate),
+        FIELD(max_pacing_rate),
+        FIELD(rwnd_limited_us),
+        FIELD(delivery_rate),
+        FIELD(sndbuf_limited_us),
+        FIELD(segs_out),
+        FIELD(segs_in),
+        FIELD(data_segs_in),
+        FIELD(data_segs_out),
+        FIELD(delivered),
+        FIELD(delivered_ce),
+        FIELD(dsack_dups),
+        FIELD(reord_seen),
+        FIELD(rcv_ooopack),
+    };
+#undef FIELD
+    while (!at_end(s)) {
+        size_t i = 0;
+        while (i < UST_ARRAY_CNT(k) && !word(&s, k[i].name))
+            i++;
+        if (i == UST_ARRAY_CNT(k))
+            bust(f, "info `%.20s`", s);
+        uint64_t want = must_number(f, &s);
+        if (k[i].v != want)
+            bust(f, "%s is %ju", k[i].name, (uintmax_t)k[i].v);
+    }
 }
 
 static void op_drop(struct fix *f, const char *s) {
@@ -1023,6 +1164,8 @@ static void run_op(struct fix *f, const char *s) {
         op_flood(f, s);
     else if (word(&s, "count"))
         op_count(f, s);
+    else if (word(&s, "info"))
+        op_info(f, s);
     else if (word(&s, "drop"))
         op_drop(f, s);
     else if (word(&s, "iss")) {

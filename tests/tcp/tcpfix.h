@@ -15,7 +15,7 @@
  * script's time (2 ms of grace) and look so. Whatever leaves without being expected fails the test, at the next `<`, command or at the end.
  *
  * Segments: flags S F R P . U E W (as tcpdump), seq:end(len), relative to each side's ISN (SYN is 0, the first byte 1); `ack N`; `win N` (raw field; not
- * looked at in `>` if absent); `urg N`; `ce` (`<`: IP's congestion mark; `>`: `ect`); `gso N` (a coalesced segment in pieces of N); `ttl`-less. Options in <>:
+ * looked at in `>` if absent); `urg N`; `ce` (`<`: IP's congestion mark; `>`: `ect`); `gso N` (a coalesced segment in pieces of N); `tos N`, `ttl N` of `>`. Options in <>:
  * mss N, wscale N, sackOK, TS val ecr (`<`; ecr may be `last`: our last value), TS (`>`: must be there), noTS, sack a:b c:d. In `>` options are looked
  * at only if <> is given, and then all of them must fit. `[n]` before the flags: the peer's port 7000+n instead of 7000. `abs` after the ports: numbers are not relative.
  *
@@ -27,6 +27,7 @@
  *     opt name value (see tcpfix.c) | icmp err NAME [seq N] [mtu N] [hard] | rst-quiet
  *     drop REASON           the verdict on the last segment
  *     count NAME N          an object count or counter: tcb tw syn orphan ooo segs challenge cwnd ssthresh rto_ms mss sndbuf rcvbuf ...
+ *     info NAME N ...       fields of TCP_INFO, in struct tcp_info_out's names and units
  *     iss N | peer_iss N    sequence numbers, before the handshake
  *     max_orphans N         how many the stack keeps
  *     flood N               N SYNs to port 80 from nowhere; what answers them is thrown away

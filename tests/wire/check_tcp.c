@@ -52,6 +52,7 @@ static uint8_t sacks_with_room(const struct tcp_opts *o) {
     return (uint8_t)(room < 8 ? 0 : UST_MIN((int)o->sack_cnt, room / 8));
 }
 
+/* RFC 9293 MUST-2, MUST-3, MUST-69 */
 START_TEST(round_trip)
 {
     struct rnd r = {1};
@@ -172,6 +173,7 @@ static const struct {
      true},
     {"behind EOL nothing counts", BYTES(1, 0, 2, 4, 5, 0xb4, 0, 0), {0}, true},
     {"NOPs all the way", BYTES(1, 1, 1, 1, 1, 1, 1, 1), {0}, true},
+    /* RFC 9293 MUST-4, MUST-5, MUST-6, MUST-68, MUST-64 */
     {"unknown kinds are skipped (MUST-6)",
      BYTES(99, 3, 0, 77, 2, 253, 4, 0, 0, 2, 4, 1, 0),
      {.has_mss = true, .mss = 256},
@@ -211,7 +213,7 @@ static const struct {
      BYTES(34, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18),
      {0},
      true},
-    /* Malformed: the list ends there, what was read before counts (MUST-7). */
+    /* Malformed: the list ends there, what was read before counts (RFC 9293 MUST-7). */
     {"length 0", BYTES(3, 3, 7, 2, 0, 5, 0xb4, 0), {.has_wscale = true, .wscale = 7}, false},
     {"length 1", BYTES(3, 3, 7, 2, 1, 5, 0xb4, 0), {.has_wscale = true, .wscale = 7}, false},
     {"length byte missing", BYTES(3, 3, 7, 2), {.has_wscale = true, .wscale = 7}, false},
