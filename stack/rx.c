@@ -19,10 +19,43 @@ static enum drop rx_icmp4(struct stack *st, uint64_t now_ns, const struct ip_rx 
     return DROP_NONE;
 }
 
-static enum drop rx_ip4(struct stack *st, uint64_t now_ns, const struct pkt_rx *p,
-                        const struct eth_hdr *eh, struct ust_slice l3) {
+static enum drop rx_icmp6(struct stack *st, uint64_t now_ns, const struct ip_rx *rx) {
+    struct icmp6_hdr h;
+    struct ust_slice body;
+    struct ip_error err;
+    enum drop d = icmp6_rx(&st->net, now_ns, rx, &h, &body, &err);
+    if (d != DROP_COUNT)
+        return d;
+    stack_ip_error(st, now_ns, &err);
+    return DROP_NONE;
+}
+
+/* What goes on in one family only. */
+static enum drop rx_upper4(struct stack *st, uint64_t now_ns, const struct ip_rx *rx) {
+    if (rx->proto == IP_PROTO_ICMP)
+        return rx_icmp4(st, now_ns, rx);
+    if (rx->proto == IP_PROTO_IGMP)
+        return igmp_rx(&st->net, now_ns, rx);
+    /* RFC 1122 3.2.2.1 */
+    icmp4_send_error(&st->net, now_ns, ICMP4_UNREACH, ICMP4_PROTO_UNREACH, 0, rx);
+    return DROP_IP4_PROTO;
+}
+
+static enum drop rx_upper6(struct stack *st, uint64_t now_ns, const struct ip_rx *rx) {
+    if (rx->proto == IP_PROTO_ICMP6)
+        return rx_icmp6(st, now_ns, rx);
+    if (rx->proto == IP_PROTO_NONE) /* RFC 8200 4.7 */
+        return DROP_IP6_NO_NEXT;
+    /* RFC 8200 4.1 */
+    icmp6_send_error(&st->net, now_ns, ICMP6_PARAM_PROBLEM, ICMP6_UNKNOWN_NEXT, rx->next_off, rx);
+    return DROP_IP6_NEXT;
+}
+
+static enum drop rx_ip(struct stack *st, uint64_t now_ns, const struct pkt_rx *p,
+                       const struct eth_hdr *eh, struct ust_slice l3) {
     struct ip_rx rx;
-    enum drop d = ip4_rx(&st->net, now_ns, p, l3, &rx);
+    bool ip6 = eh->type == ETH_TYPE_IP6;
+    enum drop d = ip6 ? ip6_rx(&st->net, now_ns, p, l3, &rx) : ip4_rx(&st->net, now_ns, p, l3, &rx);
     if (d == DROP_COUNT)
         return DROP_NONE; /* a fragment, kept */
     if (d != DROP_NONE)
@@ -36,22 +69,15 @@ static enum drop rx_ip4(struct stack *st, uint64_t now_ns, const struct pkt_rx *
     case IP_PROTO_UDP:
         d = udp_rx(&st->udp, now_ns, &rx);
         if (d == DROP_UDP_NO_SOCKET)
-            icmp4_send_error(&st->net, now_ns, ICMP4_UNREACH, ICMP4_PORT_UNREACH, 0, &rx);
+            net_send_port_unreach(&st->net, now_ns, &rx);
         break;
-    case IP_PROTO_ICMP:
-        d = rx_icmp4(st, now_ns, &rx);
-        break;
-    case IP_PROTO_IGMP:
-        d = igmp_rx(&st->net, now_ns, &rx);
-        break;
-    default: /* RFC 1122 3.2.2.1 */
-        d = DROP_IP4_PROTO;
-        icmp4_send_error(&st->net, now_ns, ICMP4_UNREACH, ICMP4_PROTO_UNREACH, 0, &rx);
+    default:
+        d = ip6 ? rx_upper6(st, now_ns, &rx) : rx_upper4(st, now_ns, &rx);
         break;
     }
     if (d != DROP_NONE)
         core_drop_flow(&st->core, now_ns, d, &rx.src, -1, &rx.dst, -1);
-    ip4_rx_done(&st->net, &rx);
+    ip_rx_done(&st->net, &rx);
     return DROP_NONE;
 }
 
@@ -70,7 +96,8 @@ static enum drop rx_eth(struct stack *st, uint64_t now_ns, const struct pkt_rx *
 
     switch (eh.type) {
     case ETH_TYPE_IP4:
-        return rx_ip4(st, now_ns, p, &eh, payload);
+    case ETH_TYPE_IP6:
+        return rx_ip(st, now_ns, p, &eh, payload);
     case ETH_TYPE_ARP:
         return arp_rx(&st->net, now_ns, &eh, payload);
     default:
@@ -82,8 +109,9 @@ static enum drop rx_eth(struct stack *st, uint64_t now_ns, const struct pkt_rx *
 void stack_rx_frame(struct stack *st, uint64_t now_ns, const struct pkt_rx *p) {
     enum drop d;
     if (p->looped) { /* an IP packet to ourselves, without Ethernet header */
-        static const struct eth_hdr no_eth = {.type = ETH_TYPE_IP4};
-        d = rx_ip4(st, now_ns, p, &no_eth, p->frame);
+        bool ip6 = ip_version(p->frame) == 6;
+        struct eth_hdr no_eth = {.type = ip6 ? ETH_TYPE_IP6 : ETH_TYPE_IP4};
+        d = rx_ip(st, now_ns, p, &no_eth, p->frame);
     } else {
         d = rx_eth(st, now_ns, p);
     }

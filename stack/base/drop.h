@@ -84,6 +84,58 @@
     X(IGMP_CSUM, "igmp", "checksum")                                                               \
     X(IGMP_TYPE, "igmp", "type not handled")                                                       \
     X(IGMP_TXQ_FULL, "igmp", "transmit queue full")                                                \
+    X(IP6_SHORT, "ip6", "shorter than a header")                                                   \
+    X(IP6_VERSION, "ip6", "version is not 6")                                                      \
+    X(IP6_PAYLOAD_LEN, "ip6", "payload length beyond the frame")                                   \
+    X(IP6_SRC, "ip6", "source address that nobody can have")                                       \
+    X(IP6_NOT_US, "ip6", "destination is not an address of ours")                                  \
+    X(IP6_EXT_SHORT, "ip6", "extension header truncated")                                          \
+    X(IP6_EXT_MANY, "ip6", "too many extension headers")                                           \
+    X(IP6_FRAG_SHORT, "ip6", "fragment header truncated")                                          \
+    X(IP6_OPTION, "ip6", "malformed option")                                                       \
+    X(IP6_OPTION_DROP, "ip6", "unknown option that says: drop")                                    \
+    X(IP6_OPTION_TELL, "ip6", "unknown option that says: drop and report")                         \
+    X(IP6_ROUTING, "ip6", "routing header with segments left")                                     \
+    X(IP6_NO_NEXT, "ip6", "no next header")                                                        \
+    X(IP6_NEXT, "ip6", "next header not handled")                                                  \
+    X(FRAG6_LEN, "ip6", "fragment length not a multiple of 8")                                     \
+    X(FRAG6_RANGE, "ip6", "fragment reaches beyond 65,535 bytes")                                  \
+    X(FRAG6_CHAIN, "ip6", "first fragment without the whole header chain")                         \
+    X(FRAG6_HDR, "ip6", "headers in front of the fragment header too long")                        \
+    X(ICMP6_SHORT, "icmp6", "truncated")                                                           \
+    X(ICMP6_CSUM, "icmp6", "checksum")                                                             \
+    X(ICMP6_TYPE, "icmp6", "type not handled")                                                     \
+    X(ICMP6_INNER, "icmp6", "quoted packet malformed")                                             \
+    X(ICMP6_INNER_SRC, "icmp6", "quoted packet was not sent by us")                                \
+    X(ICMP6_TXQ_FULL, "icmp6", "no room to answer an echo")                                        \
+    X(ICMP6_MEMORY, "icmp6", "no memory to answer an echo")                                        \
+    X(ICMP6_ERROR_TXQ_FULL, "icmp6", "no room for an own error")                                   \
+    X(ICMP6_ERROR_MEMORY, "icmp6", "no memory for an own error")                                   \
+    X(ICMP6_RATE, "icmp6", "own error suppressed by the rate limit")                               \
+    X(ICMP6_NOT_ALLOWED, "icmp6", "own error suppressed by rule")                                  \
+    X(ICMP6_ECHO_REPLY, "icmp6", "echo reply nobody waits for")                                    \
+    X(ND_HOP_LIMIT, "nd", "hop limit is not 255: came from off link")                              \
+    X(ND_CODE, "nd", "code is not 0")                                                              \
+    X(ND_SHORT, "nd", "truncated")                                                                 \
+    X(ND_OPTION, "nd", "option of length 0 or over the end")                                       \
+    X(ND_TARGET, "nd", "target address multicast")                                                 \
+    X(ND_SOURCE, "nd", "source, destination or option that does not go with the message")          \
+    X(ND_SOURCE_NA, "nd", "solicited advertisement to a group")                                    \
+    X(ND_SOURCE_RA, "nd", "router advertisement not from a link-local address")                    \
+    X(ND_OFF_RA, "nd", "router advertisement while addresses are given by hand")                   \
+    X(ND_NOT_US, "nd", "target is not an address of ours")                                         \
+    X(ND_CONFLICT, "nd", "another machine claims an address of ours")                              \
+    X(ND_LOOPED, "nd", "our own probe came back")                                                  \
+    X(ND_NO_ENTRY, "nd", "advertisement that nobody asked for")                                    \
+    X(ND_ROUTER, "nd", "message that is for routers")                                              \
+    X(ND_REDIRECT, "nd", "redirect not from the router in use")                                    \
+    X(ND_OFF, "nd", "IPv6 is off")                                                                 \
+    X(ND_TXQ_FULL, "nd", "transmit queue full")                                                    \
+    X(ND_ANSWER_TXQ_FULL, "nd", "no room to answer a solicitation")                                \
+    X(MLD_SHORT, "mld", "truncated")                                                               \
+    X(MLD_SOURCE, "mld", "query not from a link-local address, or hop limit not 1")                \
+    X(MLD_TYPE, "mld", "report of another host")                                                   \
+    X(MLD_TXQ_FULL, "mld", "transmit queue full")                                                  \
     X(UDP_SHORT, "udp", "truncated")                                                               \
     X(UDP_LEN, "udp", "length field under 8 or beyond the packet")                                 \
     X(UDP_CSUM, "udp", "checksum")                                                                 \

@@ -155,8 +155,10 @@ static void merge(struct net *n, uint64_t now_ns, const struct eth_hdr *eh, cons
         return;
     bool may_create = to_us && h->op == ARP_OP_REQUEST && !gratuitous;
     nb = neigh_learn(&n->neigh, now_ns, &h->spa, &h->sha, answer, true, may_create, &act);
-    if (nb)
-        net_neigh_act(n, now_ns, nb, act);
+    if (!nb)
+        return;
+    route_gw_alive(n, &nb->addr);
+    net_neigh_act(n, now_ns, nb, act);
 }
 
 enum drop arp_rx(struct net *n, uint64_t now_ns, const struct eth_hdr *eh,

@@ -58,7 +58,8 @@ bool icmp4_error_map(uint8_t type, uint8_t code, int *err, bool *hard) {
     return false;
 }
 
-void icmp4_quoted_ports(struct ip_error *e) {
+/* Ports, echo id, sequence number. */
+static void quoted_ports(struct ip_error *e) {
     struct icmp4_hdr h;
     struct ust_slice rest;
     if (e->proto == IP_PROTO_TCP)
@@ -69,27 +70,34 @@ void icmp4_quoted_ports(struct ip_error *e) {
         udp_parse_ports(e->quoted, &e->sport, &e->dport);
 }
 
+bool icmp4_quote(struct ust_slice packet, struct ip_error *e) {
+    struct ip4_hdr h;
+    if (ip4_parse_quoted(packet, &h, &e->quoted) != DROP_NONE || h.frag_off || e->quoted.len < 8)
+        return false;
+    e->src = h.src;
+    e->dst = h.dst;
+    e->proto = h.proto;
+    e->pkt_len = h.total_len;
+    quoted_ports(e);
+    return true;
+}
+
 static enum drop rx_error(struct net *n, uint64_t now_ns, const struct ip_rx *rx,
                           const struct icmp4_hdr *h, struct ust_slice body, struct ip_error *e) {
-    struct ip4_hdr in;
     memset(e, 0, sizeof *e);
     if (!icmp4_error_map(h->type, h->code, &e->err, &e->hard))
         return DROP_ICMP_CODE;
-    if (ip4_parse_quoted(body, &in, &e->quoted) != DROP_NONE || in.frag_off || e->quoted.len < 8)
+    if (!icmp4_quote(body, e))
         return DROP_ICMP_INNER;
-    if (!net_addr_find(n, &in.src) || addr_is_multicast(&in.dst) || net_is_broadcast(n, &in.dst))
+    if (!net_addr_find(n, &e->src) || addr_is_multicast(&e->dst) || net_is_broadcast(n, &e->dst))
         return DROP_ICMP_INNER_SRC;
-    e->src = in.src;
-    e->dst = in.dst;
     e->from = rx->src;
-    e->proto = in.proto;
     e->icmp_type = h->type;
     e->icmp_code = h->code;
-    icmp4_quoted_ports(e);
     if (h->type == ICMP4_UNREACH && h->code == ICMP4_FRAG_NEEDED) {
         if (h->mtu && h->mtu < 68)
             return DROP_ICMP_MTU;
-        e->mtu = pmtu_judge(&n->pmtu, &in.dst, h->mtu, in.total_len, n->link->mtu, &e->mtu_no_df);
+        e->mtu = pmtu_judge(&n->pmtu, &e->dst, h->mtu, e->pkt_len, n->link->mtu, &e->mtu_no_df);
     }
     if (trace_on(&n->c->trace, TRACE_ICMP))
         trace_flow(&n->c->trace, now_ns, TRACE_ICMP, &rx->src, -1, &rx->dst, -1,
@@ -182,7 +190,7 @@ void icmp4_bucket_init(struct token_bucket *b, uint64_t now_ns) {
     *b = (struct token_bucket){.tokens_milli = ICMP_BURST * 1000, .last_ns = now_ns};
 }
 
-static bool bucket_take(struct token_bucket *b, uint64_t now_ns) {
+bool icmp_bucket_take(struct token_bucket *b, uint64_t now_ns) {
     const uint64_t step_ns = NS_PER_S / ICMP_PER_S / 1000;
     uint64_t more = (now_ns - b->last_ns) / step_ns;
     b->tokens_milli = UST_MIN(b->tokens_milli + more, (uint64_t)ICMP_BURST * 1000);
@@ -197,7 +205,7 @@ enum drop icmp4_send_error(struct net *n, uint64_t now_ns, uint8_t type, uint8_t
                            uint32_t param, const struct ip_rx *rx) {
     if (!may_answer(n, rx))
         return DROP_ICMP_NOT_ALLOWED;
-    if (!rx->looped && !bucket_take(&n->icmp_bucket, now_ns))
+    if (!rx->looped && !icmp_bucket_take(&n->icmp_bucket, now_ns))
         return DROP_ICMP_RATE;
     struct pkt_tx *p = link_reserve(n->link);
     if (!p)

@@ -7,6 +7,7 @@
 
 #include "base/pkt.h"
 #include "wire/ip4.h"
+#include "wire/ip6.h"
 
 /* A complete packet for a transport: headers believed, reassembled if need be. Good for the current turn. */
 struct ip_rx {
@@ -23,15 +24,19 @@ struct ip_rx {
     struct ust_slice packet;  /* from the IP header on, for ICMP errors */
     struct ust_slice opts;    /* IPv4 options */
     struct ust_slice payload; /* L4 header and data */
-    uint8_t *own;             /* a reassembled packet's memory, or NULL: see ip4_rx_done() */
+    uint32_t flow_label;      /* IPv6 */
+    uint32_t next_off;        /* IPv6: of the Next Header field that named proto, in packet */
+    uint8_t *own;             /* a reassembled packet's memory, or NULL: see ip_rx_done() */
 };
 
 /* What IP needs to know to send. */
 struct ip_flow {
     struct ust_addr src, dst;
     uint8_t proto;
-    uint8_t ttl; /* 0: the default, 64 (multicast: 1) */
-    uint8_t tos;
+    uint8_t ttl; /* hop limit; 0: the default, 64 or what the router advertised (multicast: 1) */
+    uint8_t tos; /* traffic class */
+    uint16_t addr_prefs;   /* IPV6_PREFER_SRC_* (RFC 5014) */
+    uint32_t flow_label;   /* IPv6; 0: made of addresses and ports (RFC 6437) */
     bool df;               /* never fragment: -EMSGSIZE beyond the path MTU */
     bool ignore_pmtu;      /* IP_PMTUDISC_PROBE, _INTERFACE: only the link's MTU counts */
     bool broadcast_ok;     /* SO_BROADCAST; else -EACCES to a broadcast address */
@@ -44,6 +49,7 @@ struct ip_error {
     struct ust_addr src, dst; /* of the packet that caused it: src is ours */
     struct ust_addr from;     /* who reports; our own address if we do */
     uint8_t proto;
+    uint32_t pkt_len;      /* of that packet, as its header says, bytes */
     uint16_t sport, dport; /* ports of that packet; sport is ours. ICMP echo: sport = id */
     bool has_seq;
     seq_t seq; /* TCP */

@@ -100,7 +100,7 @@ enum drop ip4_rx(struct net *n, uint64_t now_ns, const struct pkt_rx *p, struct 
     return DROP_NONE;
 }
 
-void ip4_rx_done(struct net *n, struct ip_rx *rx) {
+void ip_rx_done(struct net *n, struct ip_rx *rx) {
     buf_free(&n->c->arena, rx->own);
     rx->own = NULL;
 }

@@ -21,6 +21,8 @@ int neigh_table_init(struct neigh_table *t, struct core *c) {
     memset(t, 0, sizeof *t);
     t->c = c;
     TAILQ_INIT(&t->lru);
+    for (int i = 0; i < NEIGH_PARAM_CNT; i++)
+        t->param[i] = (struct neigh_param){NEIGH_REACHABLE_NS, NEIGH_RETRANS_NS};
     slab_define(&c->arena, SLAB_NEIGH, sizeof(struct neigh), NEIGH_MAX);
     return htab_init(&t->tab, &c->arena, NEIGH_BUCKETS);
 }
@@ -32,14 +34,18 @@ void neigh_table_fini(struct neigh_table *t) {
     htab_fini(&t->tab, &t->c->arena);
 }
 
+static const struct neigh_param *param_of(const struct neigh_table *t, const struct neigh *n) {
+    return &t->param[addr_is_ip4(&n->addr) ? NEIGH_PARAM_IP4 : NEIGH_PARAM_IP6];
+}
+
 /* The one writer of state. */
 static void set_state(struct neigh_table *t, uint64_t now_ns, struct neigh *n,
                       enum neigh_state to) {
-    if (n->state != to && trace_on(&t->c->trace, TRACE_ARP)) {
+    enum trace_cat cat = addr_is_ip4(&n->addr) ? TRACE_ARP : TRACE_ND;
+    if (n->state != to && trace_on(&t->c->trace, cat)) {
         char a[ADDR_STR_LEN], m[MAC_STR_LEN];
-        trace_line(&t->c->trace, now_ns, TRACE_ARP, "neighbour %s %s -> %s mac %s",
-                   addr_str(&n->addr, a), neigh_state_name(n->state), neigh_state_name(to),
-                   mac_str(&n->mac, m));
+        trace_line(&t->c->trace, now_ns, cat, "neighbour %s %s -> %s mac %s", addr_str(&n->addr, a),
+                   neigh_state_name(n->state), neigh_state_name(to), mac_str(&n->mac, m));
     }
     n->state = (uint8_t)to;
     uint64_t after = 0;
@@ -47,10 +53,10 @@ static void set_state(struct neigh_table *t, uint64_t now_ns, struct neigh *n,
     case NEIGH_INCOMPLETE:
     case NEIGH_PROBE:
         n->probes = 1;
-        after = NEIGH_RETRANS_NS;
+        after = param_of(t, n)->retrans_ns;
         break;
     case NEIGH_REACHABLE:
-        after = NEIGH_REACHABLE_NS;
+        after = param_of(t, n)->reachable_ns;
         break;
     case NEIGH_DELAY:
         after = NEIGH_DELAY_NS;
@@ -214,6 +220,32 @@ struct neigh *neigh_learn(struct neigh_table *t, uint64_t now_ns, const struct u
     return n;
 }
 
+struct neigh *neigh_learn_na(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a,
+                             const struct ust_mac *mac, bool solicited, bool override, bool router,
+                             bool *was_router, enum neigh_action *act) {
+    struct neigh *n = neigh_find(t, a);
+    *act = NEIGH_ACT_NONE;
+    if (!n || n->state == NEIGH_FAILED)
+        return NULL;
+    *was_router = n->is_router;
+    if (n->state == NEIGH_INCOMPLETE) {
+        if (mac) { /* without an address it is of no use */
+            n->is_router = router;
+            neigh_learn(t, now_ns, a, mac, solicited, true, false, act);
+        }
+        return n;
+    }
+    bool other = mac && !mac_eq(&n->mac, mac);
+    if (other && !override) {
+        neigh_learn(t, now_ns, a, mac, false, false, false, act); /* REACHABLE -> STALE */
+        *was_router = false;                                      /* nothing else of it counts */
+        return n;
+    }
+    n->is_router = router;
+    neigh_learn(t, now_ns, a, mac ? mac : &n->mac, solicited, true, false, act);
+    return n;
+}
+
 void neigh_confirm(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a) {
     struct neigh *n = neigh_find(t, a);
     if (!n || n->pinned)
@@ -239,11 +271,11 @@ enum neigh_action neigh_timer(struct neigh_table *t, uint64_t now_ns, struct nei
             return NEIGH_ACT_FAIL;
         }
         n->probes++;
-        timer_arm(&t->c->wheel, &n->timer, now_ns + NEIGH_RETRANS_NS);
+        timer_arm(&t->c->wheel, &n->timer, now_ns + param_of(t, n)->retrans_ns);
         return NEIGH_ACT_SOLICIT_MCAST;
     case NEIGH_REACHABLE:
-        if (n->confirmed_ns + NEIGH_REACHABLE_NS > now_ns)
-            timer_arm(&t->c->wheel, &n->timer, n->confirmed_ns + NEIGH_REACHABLE_NS);
+        if (n->confirmed_ns + param_of(t, n)->reachable_ns > now_ns)
+            timer_arm(&t->c->wheel, &n->timer, n->confirmed_ns + param_of(t, n)->reachable_ns);
         else
             set_state(t, now_ns, n, NEIGH_STALE);
         return NEIGH_ACT_NONE;
@@ -253,11 +285,12 @@ enum neigh_action neigh_timer(struct neigh_table *t, uint64_t now_ns, struct nei
     case NEIGH_PROBE:
         if (n->probes >= NEIGH_UCAST_PROBES) {
             /* RFC 4861 7.3.3: forgotten, so that the next packet asks everybody: the machine may have a new card. */
+            t->gone = n->addr;
             neigh_delete(t, n);
-            return NEIGH_ACT_NONE;
+            return NEIGH_ACT_GONE;
         }
         n->probes++;
-        timer_arm(&t->c->wheel, &n->timer, now_ns + NEIGH_RETRANS_NS);
+        timer_arm(&t->c->wheel, &n->timer, now_ns + param_of(t, n)->retrans_ns);
         return NEIGH_ACT_SOLICIT_UCAST;
     case NEIGH_FAILED:
         neigh_delete(t, n);

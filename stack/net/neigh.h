@@ -62,11 +62,20 @@ struct neigh {
 };
 
 TAILQ_HEAD(neigh_lru, neigh);
+/* RFC 4861 6.3.2; routers may set those of IPv6. */
+struct neigh_param {
+    uint64_t reachable_ns; /* ReachableTime: of IPv6 drawn at random around the base */
+    uint64_t retrans_ns;   /* RetransTimer */
+};
+enum { NEIGH_PARAM_IP4, NEIGH_PARAM_IP6, NEIGH_PARAM_CNT };
+
 struct neigh_table {
     struct core *c;
     struct htab tab;
     struct neigh_lru lru;
     uint32_t cnt;
+    struct neigh_param param[NEIGH_PARAM_CNT];
+    struct ust_addr gone; /* with NEIGH_ACT_GONE: who it was */
 };
 
 /* What the caller has to do after a call. */
@@ -76,6 +85,7 @@ enum neigh_action {
     NEIGH_ACT_SOLICIT_UCAST, /* ask n->mac */
     NEIGH_ACT_FLUSH,         /* n->mac is known now: send what waits (neigh_dequeue) */
     NEIGH_ACT_FAIL, /* gave up: errors for what waits (neigh_dequeue), then it is gone or FAILED */
+    NEIGH_ACT_GONE, /* unicast probes had no answer: the entry is deleted, table->gone says which */
 };
 
 int neigh_table_init(struct neigh_table *t, struct core *c);
@@ -91,6 +101,13 @@ struct neigh_pkt *neigh_dequeue(struct neigh *n);
 struct neigh *neigh_learn(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a,
                           const struct ust_mac *mac, bool solicited, bool override, bool create,
                           enum neigh_action *act);
+/*
+ * A Neighbor Advertisement (RFC 4861 7.2.5), for an entry that is there; mac NULL: it brought no address. *was_router: the router flag before it.
+ * NULL: nobody asked.
+ */
+struct neigh *neigh_learn_na(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a,
+                             const struct ust_mac *mac, bool solicited, bool override, bool router,
+                             bool *was_router, enum neigh_action *act);
 /* An upper layer knows that packets arrive there (RFC 4861 7.3.1). */
 void neigh_confirm(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a);
 /* One has reason to think that they do not (RFC 1122 3.3.1.4, negative advice): asked again after the next packet, whenever it was confirmed. */

@@ -19,6 +19,7 @@ int net_init(struct net *n, struct core *c, struct link *l, uint64_t now_ns) {
         n->id[i] = (struct net_id){.next = (uint16_t)rng_u64(&c->rng),
                                    .last_ms = (uint32_t)(now_ns / NS_PER_MS)};
     reass_init(&n->reass, c);
+    nd_init(n);
     if (neigh_table_init(&n->neigh, c) < 0)
         return -ENOMEM;
     if (pmtu_init(&n->pmtu, c) < 0) {
@@ -46,10 +47,11 @@ static struct net_addr *find_any_state(struct net *n, const struct ust_addr *a) 
 
 void net_addr_set_state(struct net *n, uint64_t now_ns, struct net_addr *a,
                         enum net_addr_state to) {
-    if (a->state != to && trace_on(&n->c->trace, TRACE_ARP)) {
+    enum trace_cat cat = addr_is_ip4(&a->addr) ? TRACE_ARP : TRACE_ND;
+    if (a->state != to && trace_on(&n->c->trace, cat)) {
         char s[ADDR_STR_LEN], m[MAC_STR_LEN];
-        trace_line(&n->c->trace, now_ns, TRACE_ARP, "address %s %s -> %s%s%s",
-                   addr_str(&a->addr, s), addr_state_names[a->state], addr_state_names[to],
+        trace_line(&n->c->trace, now_ns, cat, "address %s %s -> %s%s%s", addr_str(&a->addr, s),
+                   addr_state_names[a->state], addr_state_names[to],
                    to == NET_ADDR_DUPLICATE ? " held by " : "",
                    to == NET_ADDR_DUPLICATE ? mac_str(&a->conflict_mac, m) : "");
     }
@@ -60,9 +62,22 @@ void net_addr_set_state(struct net *n, uint64_t now_ns, struct net_addr *a,
     n->group_gen++;
 }
 
+/* RFC 4291 2.5: not unspecified, loopback or multicast; the subnet-router anycast address is no host's either (RFC 4291 2.6.1). */
+static bool is_host_addr6(const struct ust_addr *a, uint8_t plen) {
+    static const struct ust_addr zero = {{0}};
+    if (addr_is_any(a) || addr_is_multicast(a) || addr_is_loopback(a) || plen > 128)
+        return false;
+    struct ust_addr host = *a;
+    for (unsigned i = 0; i < plen; i++)
+        host.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+    return plen >= 127 || !addr_eq(&host, &zero); /* RFC 6164 */
+}
+
 /* A host address, not the network's or its broadcast address (RFC 1122 3.2.1.3; /31 has neither, RFC 3021). */
 static bool is_host_addr(const struct ust_addr *a, uint8_t plen) {
-    if (!addr_is_ip4(a) || addr_is_any(a) || addr_is_multicast(a) || plen < 96 || plen > 128)
+    if (!addr_is_ip4(a))
+        return is_host_addr6(a, plen);
+    if (addr_is_any(a) || addr_is_multicast(a) || plen < 96 || plen > 128)
         return false;
     uint32_t v = addr_ip4(a), host_bits = 128u - plen;
     if (v >> 24 == 0 || v >= 0xf0000000)
@@ -89,11 +104,18 @@ int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8
         na->used = true;
         na->optimistic = optimistic;
         na->state = probe ? NET_ADDR_PROBING : NET_ADDR_READY;
-        na->next_ns = TIME_NEVER;
+        na->next_ns = na->preferred_ns = na->valid_ns = TIME_NEVER;
+        na->created_ns = now_ns;
         n->addr_hi = UST_MAX(n->addr_hi, i + 1);
         n->group_gen++;
-        if (probe)
+        if (!addr_is_ip4(a)) {
+            struct ust_addr group = nd_solicited_node(a);
+            net_group_join(n, now_ns, &group);
+        }
+        if (probe && addr_is_ip4(a))
             arp_addr_start(n, now_ns, na);
+        else if (probe)
+            nd_addr_start(n, now_ns, na);
         return 0;
     }
     return -ENOSPC;
@@ -101,14 +123,18 @@ int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8
 
 int net_addr_del(struct net *n, uint64_t now_ns, const struct ust_addr *a) {
     struct net_addr *na = find_any_state(n, a);
-    (void)now_ns;
     if (!na)
         return -ENOENT;
+    bool ip4 = addr_is_ip4(&na->addr);
+    struct ust_addr group = nd_solicited_node(&na->addr);
     na->used = false;
     while (n->addr_hi && !n->addr[n->addr_hi - 1].used)
         n->addr_hi--;
     n->group_gen++;
-    neigh_flush(&n->neigh); /* they know us by an address that is gone */
+    if (ip4)
+        neigh_flush(&n->neigh); /* they know us by an address that is gone */
+    else
+        net_group_leave(n, now_ns, &group);
     net_timer_arm(n);
     return 0;
 }
@@ -125,7 +151,7 @@ const struct net_addr *net_addr_towards(const struct net *n, const struct ust_ad
     bool best_on_link = false;
     for (uint32_t i = 0; i < n->addr_hi; i++) {
         const struct net_addr *a = &n->addr[i];
-        if (!addr_usable(a))
+        if (!addr_usable(a) || addr_is_ip4(&a->addr) != addr_is_ip4(neighbour))
             continue;
         bool on_link = addr_in_prefix(neighbour, &a->addr, a->plen);
         if (!best || (on_link && (!best_on_link || a->plen > best->plen))) {
@@ -143,7 +169,7 @@ bool net_is_broadcast(const struct net *n, const struct ust_addr *a) {
         return false;
     for (uint32_t i = 0; i < n->addr_hi; i++) {
         const struct net_addr *na = &n->addr[i];
-        if (!addr_usable(na) || na->plen > 126 || na->plen <= 96)
+        if (!addr_usable(na) || !addr_is_ip4(&na->addr) || na->plen > 126 || na->plen <= 96)
             continue;
         uint32_t mask = (1u << (128 - na->plen)) - 1;
         if (addr_ip4(a) == (addr_ip4(&na->addr) | mask))
@@ -152,8 +178,15 @@ bool net_is_broadcast(const struct net *n, const struct ust_addr *a) {
     return false;
 }
 
-static bool is_joined(const struct net *n, const struct ust_addr *a) {
-    if (addr_ip4(a) == 0xe0000001) /* RFC 1112 4: all hosts, always */
+/* RFC 1112 4, RFC 4291 2.8: all hosts, all nodes, always. */
+static bool is_all_hosts(const struct net *n, const struct ust_addr *a) {
+    if (addr_is_ip4(a))
+        return addr_ip4(a) == 0xe0000001;
+    return n->nd.cfg.on && addr_eq(a, &nd_all_nodes);
+}
+
+bool net_group_is_joined(const struct net *n, const struct ust_addr *a) {
+    if (is_all_hosts(n, a))
         return true;
     for (size_t i = 0; i < NET_GROUP_MAX; i++)
         if (n->group[i].refs && addr_eq(&n->group[i].addr, a))
@@ -164,157 +197,11 @@ static bool is_joined(const struct net *n, const struct ust_addr *a) {
 bool net_is_local(const struct net *n, const struct ust_addr *a) {
     if (net_addr_find(n, a))
         return true;
-    if (!addr_is_ip4(a))
-        return false;
     if (addr_is_multicast(a))
-        return is_joined(n, a);
+        return net_group_is_joined(n, a);
     if (addr_is_loopback(a))
         return n->loopback_here;
     return net_is_broadcast(n, a);
-}
-
-/* ---- routes ---- */
-
-static struct route *route_find(struct net *n, const struct ust_addr *prefix, uint8_t plen,
-                                const struct ust_addr *gw) {
-    for (uint32_t i = 0; i < n->route_hi; i++) {
-        struct route *r = &n->route[i];
-        bool same_gw = addr_eq(&r->gw, gw) || (addr_is_any(&r->gw) && addr_is_any(gw));
-        if (r->used && r->plen == plen && addr_eq(&r->prefix, prefix) && same_gw)
-            return r;
-    }
-    return NULL;
-}
-
-int route_add(struct net *n, const struct ust_addr *prefix, uint8_t plen, const struct ust_addr *gw,
-              uint32_t metric) {
-    if (plen > 128 || (!addr_is_any(gw) && addr_is_multicast(gw)))
-        return -EINVAL;
-    if (route_find(n, prefix, plen, gw))
-        return -EEXIST;
-    for (uint32_t i = 0; i < NET_ROUTE_MAX; i++) {
-        if (n->route[i].used)
-            continue;
-        n->route[i] = (struct route){
-            .prefix = *prefix, .gw = *gw, .plen = plen, .used = true, .metric = metric};
-        n->route_hi = UST_MAX(n->route_hi, i + 1);
-        return 0;
-    }
-    return -ENOSPC;
-}
-
-int route_del(struct net *n, const struct ust_addr *prefix, uint8_t plen,
-              const struct ust_addr *gw) {
-    struct route *r = route_find(n, prefix, plen, gw);
-    if (!r)
-        return -ENOENT;
-    r->used = false;
-    while (n->route_hi && !n->route[n->route_hi - 1].used)
-        n->route_hi--;
-    return 0;
-}
-
-/* The neighbour behind a gateway route has just failed to answer: another gateway is better. */
-static bool gw_is_dead(const struct net *n, const struct route *r) {
-    if (addr_is_any(&r->gw))
-        return false;
-    const struct neigh *nb = neigh_find(&n->neigh, &r->gw);
-    return nb && nb->state == NEIGH_FAILED;
-}
-
-/* Longest prefix, then a living gateway, then the metric, then the first. */
-static bool route_is_better(const struct net *n, const struct route *r, const struct route *than) {
-    if (r->plen != than->plen)
-        return r->plen > than->plen;
-    bool dead = gw_is_dead(n, r), than_dead = gw_is_dead(n, than);
-    if (dead != than_dead)
-        return than_dead;
-    return r->metric < than->metric;
-}
-
-static const struct route *route_lookup(const struct net *n, const struct ust_addr *dst) {
-    const struct route *best = NULL;
-    for (uint32_t i = 0; i < n->route_hi; i++) {
-        const struct route *r = &n->route[i];
-        if (r->used && addr_in_prefix(dst, &r->prefix, r->plen) &&
-            (!best || route_is_better(n, r, best)))
-            best = r;
-    }
-    return best;
-}
-
-/* The most specific of our own subnets that dst is on; NULL: none. A /32 is no subnet. */
-static const struct net_addr *subnet_lookup(const struct net *n, const struct ust_addr *dst) {
-    const struct net_addr *best = NULL;
-    for (uint32_t i = 0; i < n->addr_hi; i++) {
-        const struct net_addr *a = &n->addr[i];
-        if (addr_usable(a) && a->plen < 128 && (!best || a->plen > best->plen) &&
-            addr_in_prefix(dst, &a->addr, a->plen))
-            best = a;
-    }
-    return best;
-}
-
-static int path_loop(const struct ust_addr *dst, struct net_path *out) {
-    out->next_hop = *dst;
-    out->src = *dst;
-    out->mtu = 65535;
-    out->loop = true;
-    return 0;
-}
-
-int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
-              struct net_path *out) {
-    bool src_given = src && !addr_is_any(src);
-    memset(out, 0, sizeof *out);
-    if (!addr_is_ip4(dst) || addr_is_any(dst))
-        return -ENETUNREACH;
-    if (net_addr_find(n, dst) || (addr_is_loopback(dst) && n->loopback_here)) {
-        path_loop(dst, out);
-        if (src_given)
-            out->src = *src;
-        return 0;
-    }
-    if (addr_is_loopback(dst))
-        return -ENETUNREACH;
-
-    out->mtu = n->link->mtu;
-    out->next_hop = *dst;
-    out->multicast = addr_is_multicast(dst);
-    out->broadcast = !out->multicast && net_is_broadcast(n, dst);
-    const struct net_addr *on = subnet_lookup(n, dst);
-    const struct route *r = route_lookup(n, dst);
-    if (on && r && r->plen > on->plen)
-        on = NULL;
-    if (on || out->broadcast || out->multicast) {
-        r = NULL; /* on our link */
-    } else if (!r) {
-        return -ENETUNREACH;
-    } else if (!addr_is_any(&r->gw)) {
-        out->next_hop = r->gw;
-    }
-    if (src_given) {
-        out->src = *src;
-    } else {
-        if (!on)
-            on = net_addr_towards(n, &out->next_hop);
-        if (!on && !addr_is_limited_broadcast(dst))
-            return r ? -EHOSTUNREACH : -ENETUNREACH;
-        out->src = on ? on->addr : addr_from_ip4(0); /* before there is an address: DHCP */
-    }
-    if (!out->broadcast && !out->multicast) {
-        const struct pmtu *pm = pmtu_find(&n->pmtu, dst);
-        if (pm) {
-            out->mtu = UST_MIN(out->mtu, pm->mtu);
-            out->no_df = pm->locked;
-        }
-    }
-    return 0;
-}
-
-uint32_t net_mtu(const struct net *n, const struct ust_addr *dst) {
-    struct net_path path;
-    return net_route(n, dst, NULL, &path) == 0 ? path.mtu : n->link->mtu;
 }
 
 void net_pmtu_apply(struct net *n, uint64_t now_ns, const struct ip_error *e) {
@@ -326,7 +213,7 @@ void net_pmtu_apply(struct net *n, uint64_t now_ns, const struct ip_error *e) {
 
 int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
     struct net_group *room = NULL;
-    if (!addr_is_ip4(g) || !addr_is_multicast(g))
+    if (!addr_is_multicast(g))
         return -EINVAL;
     for (size_t i = 0; i < NET_GROUP_MAX; i++) {
         struct net_group *ng = &n->group[i];
@@ -341,7 +228,10 @@ int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
         return -ENOBUFS;
     *room = (struct net_group){.addr = *g, .refs = 1};
     n->group_gen++;
-    igmp_join(n, now_ns, room);
+    if (addr_is_ip4(g))
+        igmp_join(n, now_ns, room);
+    else
+        mld_join(n, now_ns, room);
     return 0;
 }
 
@@ -352,7 +242,10 @@ int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
             continue;
         if (--ng->refs == 0) {
             n->group_gen++;
-            igmp_leave(n, now_ns, ng);
+            if (addr_is_ip4(g))
+                igmp_leave(n, now_ns, ng);
+            else
+                mld_leave(n, now_ns, ng);
             ng->reports_left = 0;
             net_timer_arm(n);
         }
@@ -373,15 +266,27 @@ enum drop net_rx_eth(struct net *n, const struct eth_hdr *h) {
         struct ust_mac m = eth_mcast_mac4(0xe0000001);
         if (mac_eq(&h->dst, &m))
             return DROP_NONE;
+        m = eth_mcast_mac6(&nd_all_nodes);
+        if (n->nd.cfg.on && mac_eq(&h->dst, &m))
+            return DROP_NONE;
         for (size_t i = 0; i < NET_GROUP_MAX; i++) {
             if (!n->group[i].refs)
                 continue;
-            m = eth_mcast_mac4(addr_ip4(&n->group[i].addr));
+            m = net_group_mac(&n->group[i].addr);
             if (mac_eq(&h->dst, &m))
                 return DROP_NONE;
         }
     }
     return DROP_ETH_NOT_US;
+}
+
+/* ---- errors to the other side ---- */
+
+void net_send_port_unreach(struct net *n, uint64_t now_ns, const struct ip_rx *rx) {
+    if (addr_is_ip4(&rx->dst))
+        icmp4_send_error(n, now_ns, ICMP4_UNREACH, ICMP4_PORT_UNREACH, 0, rx);
+    else
+        icmp6_send_error(n, now_ns, ICMP6_UNREACH, ICMP6_PORT_UNREACH, 0, rx);
 }
 
 /* ---- errors for transports ---- */
@@ -416,19 +321,37 @@ void net_timer_arm(struct net *n) {
     for (size_t i = 0; i < NET_GROUP_MAX; i++)
         if (n->group[i].refs && n->group[i].reports_left)
             at = UST_MIN(at, n->group[i].report_ns);
+    at = UST_MIN(at, route_deadline(n));
+    at = UST_MIN(at, nd_deadline(n));
     if (at == TIME_NEVER)
         timer_disarm(&n->c->wheel, &n->timer);
     else
         timer_arm(&n->c->wheel, &n->timer, at);
 }
 
+static void addr_tick(struct net *n, uint64_t now_ns, struct net_addr *a) {
+    if (addr_is_ip4(&a->addr))
+        arp_addr_tick(n, now_ns, a);
+    else
+        nd_addr_tick(n, now_ns, a);
+}
+
+static void group_tick(struct net *n, uint64_t now_ns, struct net_group *g) {
+    if (addr_is_ip4(&g->addr))
+        igmp_tick(n, now_ns, g);
+    else
+        mld_tick(n, now_ns, g);
+}
+
 static void tick(struct net *n, uint64_t now_ns) {
     for (uint32_t i = 0; i < n->addr_hi; i++)
         if (n->addr[i].used && n->addr[i].next_ns <= now_ns)
-            arp_addr_tick(n, now_ns, &n->addr[i]);
+            addr_tick(n, now_ns, &n->addr[i]);
     for (size_t i = 0; i < NET_GROUP_MAX; i++)
         if (n->group[i].refs && n->group[i].reports_left && n->group[i].report_ns <= now_ns)
-            igmp_tick(n, now_ns, &n->group[i]);
+            group_tick(n, now_ns, &n->group[i]);
+    route_tick(n, now_ns);
+    nd_tick(n, now_ns);
     net_timer_arm(n);
 }
 
@@ -439,10 +362,14 @@ void net_timer(struct net *n, uint64_t now_ns, struct timer *t) {
         struct neigh *nb = UST_CONTAINER_OF(t, struct neigh, timer);
         net_neigh_act(n, now_ns, nb, neigh_timer(&n->neigh, now_ns, nb));
     } else if (t->kind == TIMER_REASS) {
-        uint8_t hdr[IP4_HDR_MAX + 8];
+        uint8_t hdr[REASS_HDR_MAX + REASS_QUOTE];
         struct ip_rx first;
-        if (reass_timer(&n->reass, now_ns, t, hdr, &first))
+        if (!reass_timer(&n->reass, now_ns, t, hdr, &first))
+            return;
+        if (addr_is_ip4(&first.src))
             icmp4_send_error(n, now_ns, ICMP4_TIME_EXCEEDED, 1, 0, &first);
+        else
+            icmp6_send_error(n, now_ns, ICMP6_TIME_EXCEEDED, ICMP6_REASSEMBLY, 0, &first);
     } else {
         assert(t->kind == TIMER_PMTU);
         pmtu_timer(&n->pmtu, now_ns);

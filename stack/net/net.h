@@ -1,37 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The interface: our addresses, routes, neighbours, IPv4 in and out, ICMP, path MTU. One per stack.
+ * The interface: our addresses, routes, neighbours, IPv4 and IPv6 in and out, ICMP, path MTU. One per stack.
  *
  * In: stack/rx.c calls net_rx_* with parsed layers and gets verdicts back. Out: transports call ip_output(), the only way to the link for IP
  * packets. What net has to say to transports on its own (a neighbour that does not answer, ICMP about their packets) it
  * leaves as struct ip_error in `errors`, which stack/loop.c hands on.
  *
- * IPv6, ND, DHCP, IGMP/MLD have their place beside: ip6_*.c, nd.c, dhcp.c, igmp.c, mld.c.
+ * Where to read: net.c addresses and groups, route.c routes, src6.c source selection, out.c the next hop; ip4_*.c, arp.c, icmp4.c, igmp.c; ip6_*.c,
+ * icmp6.c, nd.c (neighbours), nd_addr.c (duplicate detection), nd_router.c (what routers advertise), slaac.c (addresses made of it), mld.c.
  */
 #ifndef UST_NET_NET_H
 #define UST_NET_NET_H
 
 #include "link/link.h"
 #include "net/ip.h"
+#include "net/nd.h"
 #include "net/neigh.h"
 #include "net/pmtu.h"
 #include "net/reass.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp4.h"
+#include "wire/icmp6.h"
 
-#define NET_ADDR_MAX 16
+#define NET_ADDR_MAX 24
 #define NET_ROUTE_MAX 32
 #define NET_GROUP_MAX 64
 #define NET_ERROR_CAP 64
 #define NET_ERROR_QUOTE 128 /* bytes kept of a quoted packet */
 
 enum net_addr_state {
-    NET_ADDR_PROBING, /* RFC 5227 probe under way; used already if optimistic */
+    NET_ADDR_PROBING, /* RFC 5227 probe or RFC 4862 DAD under way (tentative); used already if optimistic */
     NET_ADDR_ANNOUNCING,
     NET_ADDR_READY,
     NET_ADDR_DUPLICATE, /* somebody else has it: not used */
     NET_ADDR_STATE_COUNT
+};
+
+/* Where an address comes from. */
+enum net_addr_origin {
+    NET_ADDR_STATIC,
+    NET_ADDR_LINK_LOCAL, /* made by us when the link came up */
+    NET_ADDR_SLAAC,
+    NET_ADDR_TEMPORARY, /* RFC 8981 */
 };
 
 struct net_addr {
@@ -45,13 +56,28 @@ struct net_addr {
     uint64_t defended_ns; /* last defence (RFC 5227 2.4) */
     uint32_t conflicts;
     struct ust_mac conflict_mac;
+    /* IPv6 */
+    uint8_t origin; /* enum net_addr_origin */
+    bool off_link; /* its prefix says nothing of who is on our link (SLAAC: the prefix list does) */
+    uint8_t dad_retry; /* identifiers tried before this one (RFC 7217 DAD_Counter, RFC 8981) */
+    uint8_t dad_left;  /* probes still to send */
+    bool successor;    /* temporary: the next one has been made */
+    uint8_t nonce[ND_NONCE_LEN];     /* of the last probe (RFC 7527) */
+    uint64_t preferred_ns, valid_ns; /* until when; TIME_NEVER */
+    uint64_t created_ns;
+    struct ust_addr router; /* SLAAC: who advertised the prefix last */
 };
+
+enum route_origin { ROUTE_STATIC, ROUTE_RA, ROUTE_REDIRECT };
 
 struct route {
     struct ust_addr prefix, gw; /* gw any: on-link */
     uint8_t plen;               /* of 128 */
     bool used;
+    bool dead;      /* the gateway did not answer; looked at again at retry_ns */
+    uint8_t origin; /* enum route_origin */
     uint32_t metric;
+    uint64_t expires_ns, retry_ns; /* TIME_NEVER: not */
 };
 
 /* The answer of a route look-up. */
@@ -67,6 +93,7 @@ struct net_group { /* multicast membership of the interface, counted */
     struct ust_addr addr;
     uint32_t refs;
     uint8_t reports_left; /* membership reports still to send */
+    bool asked;           /* MLD: the next one answers a query */
     uint64_t report_ns;   /* when the next one is due, if any is left */
 };
 
@@ -93,6 +120,7 @@ struct net_id {
 
 struct net_stats {
     uint64_t ip_rx, ip_tx, frag_rx, frag_tx, reass_ok, icmp_rx, icmp_tx, arp_rx, arp_tx;
+    uint64_t ip6_rx, ip6_tx, icmp6_rx, icmp6_tx, nd_rx, nd_tx;
 };
 
 struct net {
@@ -108,21 +136,23 @@ struct net {
     struct reass reass;
     struct pmtu_cache pmtu;
     struct token_bucket icmp_bucket;
-    struct timer timer; /* TIMER_NET: probes, announcements, group reports */
+    struct timer timer; /* TIMER_NET: probes, announcements, group reports, ND's lifetimes */
+    struct nd nd;
     struct net_id id[NET_ID_CNT];
     struct ip_error error[NET_ERROR_CAP];
     uint32_t error_head, error_tail;
     uint8_t error_quote[NET_ERROR_CAP][NET_ERROR_QUOTE]; /* what error[].quoted points to */
     struct net_dns dns[NET_DNS_SOURCE_COUNT]; /* written by the clients; read by net_dns_get() */
     struct net_stats stats;
-    bool loopback_here; /* 127/8 is ours (USERSTACK_LOOPBACK=stack) */
+    bool loopback_here; /* 127/8 and ::1 are ours (USERSTACK_LOOPBACK=stack) */
+    uint32_t ifindex;   /* number of the interface that programs see; 0: not known */
 };
 
 int net_init(struct net *n, struct core *c, struct link *l, uint64_t now_ns);
 void net_fini(struct net *n);
 
 /* ---- configuration ---- */
-/* probe: RFC 5227 (optimistic unless wait is asked for). 0, -EEXIST, -ENOSPC, -EINVAL (not unicast). */
+/* probe: RFC 5227, RFC 4862 5.4 (used meanwhile if optimistic). 0, -EEXIST, -ENOSPC, -EINVAL (not unicast). */
 int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8_t plen, bool probe,
                  bool optimistic);
 int net_addr_del(struct net *n, uint64_t now_ns, const struct ust_addr *a);
@@ -135,10 +165,14 @@ int route_add(struct net *n, const struct ust_addr *prefix, uint8_t plen, const 
               uint32_t metric);
 int route_del(struct net *n, const struct ust_addr *prefix, uint8_t plen,
               const struct ust_addr *gw);
+/* Is an IPv6 address of ours still tentative, or the first router advertisement still to come? Who wants to send IPv6 waits. */
+bool net_ip6_pending(const struct net *n);
+/* Largest packet of dst's family on our own link: RFC 4861's MTU option counts for IPv6. */
+uint32_t net_link_mtu(const struct net *n, const struct ust_addr *dst);
 int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g);
 int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g);
 
-/* Longest prefix, then metric. 0, -ENETUNREACH (no route), -EHOSTUNREACH (address family without address). src may be NULL or any: chosen. */
+/* Longest prefix, then a gateway that answers, then metric. 0, -ENETUNREACH (no route), -EHOSTUNREACH (address family without address). src may be NULL or any: chosen. */
 int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
               struct net_path *out);
 
@@ -153,10 +187,16 @@ enum drop arp_rx(struct net *n, uint64_t now_ns, const struct eth_hdr *eh,
 /* DROP_NONE with *out complete; DROP_COUNT: a fragment was taken, nothing to deliver yet; else the reason. May send ICMP errors (through the rules). */
 enum drop ip4_rx(struct net *n, uint64_t now_ns, const struct pkt_rx *p, struct ust_slice l3,
                  struct ip_rx *out);
+/* The same for IPv6: extension headers are behind us, rx->proto is the upper layer's. */
+enum drop ip6_rx(struct net *n, uint64_t now_ns, const struct pkt_rx *p, struct ust_slice l3,
+                 struct ip_rx *out);
 /* A reassembled packet's memory is held until this (allowed always). */
-void ip4_rx_done(struct net *n, struct ip_rx *rx);
+void ip_rx_done(struct net *n, struct ip_rx *rx);
 /* DROP_NONE: consumed. DROP_COUNT: *err is about one of ours: hand it to the transport. DROP_ICMP_ECHO_REPLY etc.: reason (a ping socket may still want it; *h and *body are set then). */
 enum drop icmp4_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx, struct icmp4_hdr *h,
+                   struct ust_slice *body, struct ip_error *err);
+/* The same for ICMPv6, Neighbor Discovery and MLD included. */
+enum drop icmp6_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx, struct icmp6_hdr *h,
                    struct ust_slice *body, struct ip_error *err);
 /* A query is answered after a while. */
 enum drop igmp_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx);
@@ -170,6 +210,11 @@ int ip_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_
 /* ICMP error about rx (RFC 1122 3.2.2 rules and rate limit applied; returns the reason if it was not sent). param: MTU or pointer. */
 enum drop icmp4_send_error(struct net *n, uint64_t now_ns, uint8_t type, uint8_t code,
                            uint32_t param, const struct ip_rx *rx);
+/* The same for ICMPv6 (RFC 4443 2.4). param: MTU or pointer. */
+enum drop icmp6_send_error(struct net *n, uint64_t now_ns, uint8_t type, uint8_t code,
+                           uint32_t param, const struct ip_rx *rx);
+/* A transport has no socket for rx: port unreachable, in the words of rx's family. */
+void net_send_port_unreach(struct net *n, uint64_t now_ns, const struct ip_rx *rx);
 
 /* ---- time and events ---- */
 /* Every timer of net/: TIMER_NET, TIMER_NEIGH, TIMER_REASS, TIMER_PMTU. */

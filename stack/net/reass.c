@@ -76,7 +76,8 @@ static struct reass_dgram *dgram_new(struct reass *r, uint64_t now_ns, const str
     d->id = id;
     TAILQ_INIT(&d->frags);
     timer_init(&d->timer, TIMER_REASS);
-    timer_arm(&r->c->wheel, &d->timer, now_ns + r->timeout_ns);
+    timer_arm(&r->c->wheel, &d->timer,
+              now_ns + (addr_is_ip4(&rx->src) ? r->timeout_ns : REASS_TIMEOUT6_NS));
     TAILQ_INSERT_TAIL(&r->list, d, link);
     r->cnt++;
     slab_birth(&r->c->arena, d);
@@ -156,7 +157,7 @@ static enum drop check_alone(const struct ip_rx *rx, uint32_t off, bool more, si
         return DROP_FRAG_EMPTY;
     if (more && len % 8)
         return DROP_FRAG_LEN;
-    if (hdr_len + off + len > 65535)
+    if (addr_is_ip4(&rx->src) && hdr_len + off + len > 65535)
         return DROP_FRAG_RANGE;
     return DROP_NONE;
 }
@@ -217,11 +218,12 @@ enum drop reass_add(struct reass *r, uint64_t now_ns, const struct ip_rx *rx, ui
         d->total_len = end;
     }
     if (off == 0) {
-        size_t room = UST_MIN(hdr.len, (size_t)IP4_HDR_MAX), l4 = UST_MIN((size_t)8, (size_t)len);
+        size_t room = UST_MIN(hdr.len, (size_t)REASS_HDR_MAX),
+               l4 = UST_MIN((size_t)REASS_QUOTE, (size_t)len);
         memcpy(d->first_hdr, hdr.p, room);
         memcpy(d->first_hdr + room, rx->payload.p, l4);
-        d->ip_hdr_len = (uint8_t)room;
-        d->first_hdr_len = (uint8_t)(room + l4);
+        d->ip_hdr_len = (uint16_t)room;
+        d->first_hdr_len = (uint16_t)(room + l4);
     }
     if (!d->have_last || d->have_bytes != d->total_len)
         return DROP_COUNT;
@@ -229,7 +231,7 @@ enum drop reass_add(struct reass *r, uint64_t now_ns, const struct ip_rx *rx, ui
 }
 
 bool reass_timer(struct reass *r, uint64_t now_ns, struct timer *t,
-                 uint8_t hdr_buf[IP4_HDR_MAX + 8], struct ip_rx *first) {
+                 uint8_t hdr_buf[REASS_HDR_MAX + REASS_QUOTE], struct ip_rx *first) {
     struct reass_dgram *d = UST_CONTAINER_OF(t, struct reass_dgram, timer);
     bool tell = d->first_hdr_len && !d->poisoned;
     if (tell) {

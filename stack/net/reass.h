@@ -14,6 +14,10 @@
 #define REASS_FRAG_MAX 128
 #define REASS_BYTES (4u * 1024 * 1024)
 #define REASS_TIMEOUT_NS (30 * NS_PER_S)
+#define REASS_TIMEOUT6_NS (60 * NS_PER_S) /* RFC 8200 4.5 */
+#define REASS_HDR_MAX                                                                              \
+    296 /* of the headers in front: IPv4's 60, IPv6 and 256 bytes of extension headers */
+#define REASS_QUOTE 8 /* bytes behind them, for time exceeded */
 
 struct frag {
     TAILQ_ENTRY(frag) link; /* by offset */
@@ -33,10 +37,9 @@ struct reass_dgram {
     uint32_t have_bytes, frag_cnt, mem_bytes;
     struct timer timer; /* TIMER_REASS */
     TAILQ_HEAD(frag_list, frag) frags;
-    uint8_t first_hdr[IP4_HDR_MAX +
-                      8];  /* header and 8 bytes of the first fragment, for time exceeded */
-    uint8_t first_hdr_len; /* header and the bytes behind it; 0: the first fragment is not here */
-    uint8_t ip_hdr_len;
+    uint8_t first_hdr[REASS_HDR_MAX + REASS_QUOTE]; /* of the first fragment */
+    uint16_t first_hdr_len; /* header and the bytes behind it; 0: the first fragment is not here */
+    uint16_t ip_hdr_len;
 };
 TAILQ_HEAD(reass_list, reass_dgram);
 struct reass {
@@ -56,7 +59,7 @@ struct reass_out {
 void reass_init(struct reass *r, struct core *c);
 void reass_fini(struct reass *r);
 /*
- * Takes one fragment. DROP_NONE: the datagram is complete: *out, whose memory the caller frees. DROP_COUNT: kept. Else the reason.
+ * Takes one fragment; rx->proto is part of its identity (IPv6: give the same always, RFC 8200 4.5). DROP_NONE: the datagram is complete: *out, whose memory the caller frees. DROP_COUNT: kept. Else the reason.
  * hdr: the IP header bytes of this fragment (kept of the first one).
  */
 enum drop reass_add(struct reass *r, uint64_t now_ns, const struct ip_rx *rx, uint32_t id,
@@ -64,6 +67,6 @@ enum drop reass_add(struct reass *r, uint64_t now_ns, const struct ip_rx *rx, ui
 void reass_rebuild(struct reass *r);
 /* TIMER_REASS: frees it; true if the first fragment was there and an ICMP time exceeded is due: *first gets its header bytes (copied to hdr_buf). */
 bool reass_timer(struct reass *r, uint64_t now_ns, struct timer *t,
-                 uint8_t hdr_buf[IP4_HDR_MAX + 8], struct ip_rx *first);
+                 uint8_t hdr_buf[REASS_HDR_MAX + REASS_QUOTE], struct ip_rx *first);
 
 #endif

@@ -7,7 +7,11 @@ libwire_la_SOURCES = \
 	stack/wire/eth.c stack/wire/eth.h \
 	stack/wire/gso_hdr.c stack/wire/gso_hdr.h \
 	stack/wire/icmp4.c stack/wire/icmp4.h \
+	stack/wire/icmp6.c stack/wire/icmp6.h \
 	stack/wire/igmp.c stack/wire/igmp.h \
 	stack/wire/ip4.c stack/wire/ip4.h \
+	stack/wire/ip6.c stack/wire/ip6.h \
+	stack/wire/mld.c stack/wire/mld.h \
+	stack/wire/nd.c stack/wire/nd.h \
 	stack/wire/tcp.c stack/wire/tcp.h \
 	stack/wire/udp.c stack/wire/udp.h

@@ -85,7 +85,7 @@ static void check_whole(const struct model *m, const struct reass_out *out) {
 static void pass_time(struct reass *r, struct model *m, uint64_t now) {
     struct timer *t;
     while ((t = wheel_pop(&core->wheel, now)) != NULL) {
-        uint8_t hdr[IP4_HDR_MAX + 8];
+        uint8_t hdr[REASS_HDR_MAX + REASS_QUOTE];
         struct ip_rx first;
         struct reass_dgram *d = UST_CONTAINER_OF(t, struct reass_dgram, timer);
         struct model *x = &m[d->id % DGRAMS];

@@ -10,7 +10,7 @@ static void setup(void) {
     fix_know(f, "10.0.0.7", &fix_other_mac);
 }
 static void teardown(void) {
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     netfix_free(f);
 }
 

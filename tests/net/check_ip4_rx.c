@@ -15,7 +15,7 @@ static void setup(void) {
     fix_flush(f);
 }
 static void teardown(void) {
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     netfix_free(f);
 }
 

@@ -126,7 +126,7 @@ START_TEST(actions)
         ck_assert_int_eq(neigh_timer(nt, f->now, n), NEIGH_ACT_SOLICIT_UCAST);
         ck_assert_int_eq(n->state, NEIGH_PROBE);
     }
-    ck_assert_int_eq(neigh_timer(nt, f->now, n), NEIGH_ACT_NONE);
+    ck_assert_int_eq(neigh_timer(nt, f->now, n), NEIGH_ACT_GONE);
     ck_assert_ptr_null(find(2)); /* forgotten: the next packet asks everybody */
 }
 END_TEST

@@ -8,7 +8,7 @@ static struct netfix *f;
 
 static void setup(void) { f = netfix_bare(FIX_MTU, LINK_F_CSUM, 0); }
 static void teardown(void) {
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     netfix_free(f);
 }
 
@@ -48,11 +48,25 @@ static const struct {
     unsigned plen;
     int result;
 } addr_cases[] = {
-    {"10.0.0.2", 24, 0},          {"10.0.0.0", 24, -EINVAL},  {"10.0.0.255", 24, -EINVAL},
-    {"10.0.0.255", 16, 0},        {"10.0.0.0", 31, 0},        {"10.0.0.1", 31, 0},
-    {"10.0.0.5", 32, 0},          {"224.0.0.1", 24, -EINVAL}, {"255.255.255.255", 32, -EINVAL},
-    {"0.0.0.0", 24, -EINVAL},     {"0.1.2.3", 8, -EINVAL},    {"240.0.0.1", 8, -EINVAL},
-    {"2001:db8::1", 24, -EINVAL}, {"10.0.0.2", 33, -EINVAL},
+    {"10.0.0.2", 24, 0},
+    {"10.0.0.0", 24, -EINVAL},
+    {"10.0.0.255", 24, -EINVAL},
+    {"10.0.0.255", 16, 0},
+    {"10.0.0.0", 31, 0},
+    {"10.0.0.1", 31, 0},
+    {"10.0.0.5", 32, 0},
+    {"224.0.0.1", 24, -EINVAL},
+    {"255.255.255.255", 32, -EINVAL},
+    {"0.0.0.0", 24, -EINVAL},
+    {"0.1.2.3", 8, -EINVAL},
+    {"240.0.0.1", 8, -EINVAL},
+    {"2001:db8::1", 32 - 96u, 0},
+    {"2001:db8::", 32 - 96u, -EINVAL},
+    {"::", 32 - 96u, -EINVAL},
+    {"ff02::1", 32 - 96u, -EINVAL},
+    {"::1", 32, -EINVAL},
+    {"2001:db8::", 31, 0},
+    {"10.0.0.2", 33, -EINVAL},
 };
 
 START_TEST(addr_table)
@@ -131,7 +145,14 @@ START_TEST(several_gateways_first_that_lives)
     neigh_use(&f->net->neigh, f->now, &gw, &act);
     fix_advance(f, 3 * NS_PER_S + NS_PER_MS);
     goes_to("8.8.8.8", "10.0.0.3", "10.0.0.2");
-    fix_advance(f, 2 * NS_PER_S); /* forgotten: it gets another chance */
+    fix_flush(f);
+    fix_advance(f, 25 * NS_PER_S);
+    goes_to("8.8.8.8", "10.0.0.3", "10.0.0.2");
+    ck_assert(!fix_sent(f)->any);
+    fix_advance(f, 5 * NS_PER_S); /* asked again, beside the traffic */
+    ck_assert(fix_sent(f)->is_arp && addr_eq(&f->out.arp.tpa, &gw));
+    goes_to("8.8.8.8", "10.0.0.3", "10.0.0.2");
+    fix_rx_arp(f, ARP_OP_REPLY, &fix_peer_mac, "10.0.0.1", &fix_mac, "10.0.0.2", &fix_mac);
     goes_to("8.8.8.8", "10.0.0.1", "10.0.0.2");
     fix_flush(f);
 }

@@ -16,7 +16,7 @@ static void setup(void) {
         data[i] = fix_byte(i);
 }
 static void teardown(void) {
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     netfix_free(f);
 }
 

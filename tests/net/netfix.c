@@ -176,7 +176,7 @@ enum drop fix_rx_frame(struct netfix *f, size_t len, bool csum_ok) {
     struct pkt_rx p = {.frame = slice_of(f->frame, len), .csum_ok = csum_ok};
     struct eth_hdr eh;
     struct ust_slice l3;
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     memset(&f->rx, 0, sizeof f->rx);
     enum drop d = eth_parse(p.frame, &eh, &l3);
     if (d == DROP_NONE)
@@ -200,7 +200,7 @@ enum drop fix_rx_loop(struct netfix *f) {
     memcpy(f->frame, p.frame.p, p.frame.len);
     p.frame.p = f->frame;
     link_held_done(f->link);
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     return ip4_rx(f->net, f->now, &p, p.frame, &f->rx);
 }
 

@@ -18,10 +18,10 @@ static void setup(void) {
     fix_know(f, "10.0.0.7", &fix_other_mac);
 }
 static void teardown(void) {
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     while (fix_rx_loop(f) != DROP_COUNT)
         ;
-    ip4_rx_done(f->net, &f->rx);
+    ip_rx_done(f->net, &f->rx);
     netfix_free(f);
 }
 
