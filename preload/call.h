@@ -26,8 +26,9 @@ struct call {
     struct socks *sk;
     uint64_t now; /* ns, of the latest host_lock() */
     uint64_t started;
-    bool held;    /* by call_hold() */
-    bool sigpipe; /* raise SIGPIPE on the way out */
+    bool held;              /* by call_hold() */
+    struct host_hold *hold; /* the record of that, if there was room for one */
+    bool sigpipe;           /* raise SIGPIPE on the way out */
 };
 
 struct block_rule {

@@ -52,7 +52,7 @@ int stack_ready(void) {
     if (r == 0) {
         own_pid = (uint32_t)sys_getpid();
         uint64_t now = host_lock();
-        r = fd_table_attach();
+        fd_table_attach();
         host_unlock(now);
     }
     leave();
@@ -74,10 +74,15 @@ bool stack_is_ready(void) { return atomic_load_explicit(&ready, memory_order_rel
 bool stack_is_strict(void) { return cfg.strict; }
 uint32_t stack_pid(void) { return own_pid; }
 
-void stack_after_fork_child(void) {
+void stack_after_fork_child(bool shares) {
+    signal_after_fork_child();
+    if (shares) {
+        own_pid = (uint32_t)sys_getpid();
+        fd_table_attach();
+        return;
+    }
     atomic_store(&ready, false);
     fd_table_detach();
-    signal_after_fork_child();
 }
 
 /* ---- whose is an address? ---- */

@@ -12,8 +12,8 @@ bool stack_is_configured(void);
 bool stack_is_strict(void);
 /* This process's id, without a system call; after stack_ready(). */
 uint32_t stack_pid(void);
-/* In the child of a fork: nothing is ours here, until it opens a socket. */
-void stack_after_fork_child(void);
+/* In the child of a fork. shares: it has a table of its own; else nothing is ours here, until it opens a socket. */
+void stack_after_fork_child(bool shares);
 /* addr_is_kernels() for a destination, where the unspecified address means this host. */
 bool dest_is_kernels(const struct sock *s, const struct ust_addr *a);
 /* Lock held: c->s is about to become the kernel's. If it has a port of the stack's wildcard address, so will the placeholder. 0; -ENETUNREACH: too late, it lives on the stack; or why the port cannot be had. */

@@ -30,9 +30,9 @@ long leave_ret(long r) {
 
 /* ---- sleeping ---- */
 
-static void unhold(struct sock *s) {
+static void unhold(struct sock *s, struct host_hold *hold) {
     uint64_t now = host_lock();
-    sock_unhold(&host_stack()->socks, s);
+    host_unhold(s, hold);
     host_unlock(now);
 }
 
@@ -47,7 +47,7 @@ bool sleep_cancel(void) {
         ptls.sleep = NULL;
         ptls.held = NULL;
         if (s)
-            unhold(s);
+            unhold(s, ptls.hold);
     }
     ptls.depth--;
     if (over && ptls.pending)
@@ -64,7 +64,7 @@ static void sleep_cancelled(void *arg) {
     if (!s)
         return;
     enter();
-    unhold(s);
+    unhold(s, ptls.hold);
     leave();
 }
 
@@ -128,7 +128,7 @@ static void call_unhold(struct call *c) {
     if (!c->held)
         return;
     c->held = false;
-    sock_unhold(c->sk, c->s);
+    host_unhold(c->s, c->hold);
     c->s = NULL;
 }
 
@@ -154,7 +154,7 @@ long call_end_unlocked(struct call *c, long r) {
 void call_hold(struct call *c) {
     if (c->held)
         return;
-    sock_hold(c->s);
+    c->hold = host_hold(c->s);
     c->held = true;
 }
 
@@ -205,6 +205,7 @@ int call_block(struct call *c, const struct block_rule *rule) {
     }
     call_unlock(c);
     ptls.held = c->s;
+    ptls.hold = c->hold;
     bool norestart;
     enum host_wait_result r = sleep_in(&hw, NULL, 0, deadline, NULL, &norestart);
     bool let_go = ptls.held == NULL;

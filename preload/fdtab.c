@@ -10,27 +10,13 @@
 
 struct fdent **fd_pages;
 uint32_t fd_page_cnt;
-static struct proc *fd_proc;
+static struct host_proc *fd_proc;
 
-int fd_table_attach(void) {
-    if (fd_proc)
-        return 0;
-    struct arena *ar = &host_stack()->core.arena;
-    if (ar->classes[SLAB_PROC].obj_bytes == 0) {
-        slab_define(ar, SLAB_PROC, sizeof(struct proc), 0);
-        slab_define(ar, SLAB_FDPAGE, sizeof(struct fdent) * FD_PAGE_CNT, 0);
-    }
-    struct proc *p = slab_alloc(ar, SLAB_PROC);
-    if (!p)
-        return -ENOMEM;
-    p->pid = (uint32_t)sys_getpid();
-    p->pages = p->top;
-    p->page_cnt = FD_TOP_CNT;
-    slab_birth(ar, p);
+void fd_table_attach(void) {
+    struct host_proc *p = host_proc();
     fd_proc = p;
-    fd_pages = p->pages;
+    __atomic_store_n(&fd_pages, p->pages, __ATOMIC_RELEASE);
     __atomic_store_n(&fd_page_cnt, p->page_cnt, __ATOMIC_RELEASE);
-    return 0;
 }
 
 void fd_table_detach(void) {
@@ -42,7 +28,7 @@ void fd_table_detach(void) {
 /* A table with room for page: 64 K, then 64 M, then all numbers that there are. */
 static int grow(uint32_t page) {
     struct arena *ar = &host_stack()->core.arena;
-    struct proc *p = fd_proc;
+    struct host_proc *p = fd_proc;
     for (int i = 0; i < FD_TOP_GROWN; i++) {
         uint32_t cnt = i == 0 ? 64u << 10 : 1u << (31 - FD_PAGE_SHIFT);
         if (p->grown[i] || page >= cnt)
@@ -157,18 +143,4 @@ struct sock *fd_forget(uint64_t now_ns, int fd) {
     return last ? s : NULL;
 }
 
-int fd_next(int prev) {
-    if (fd_page_cnt == 0)
-        return -1;
-    for (uint32_t fd = (uint32_t)(prev + 1); fd >> FD_PAGE_SHIFT < fd_page_cnt;) {
-        struct fdent *page = fd_pages[fd >> FD_PAGE_SHIFT];
-        if (!page) {
-            fd = ((fd >> FD_PAGE_SHIFT) + 1) << FD_PAGE_SHIFT;
-            continue;
-        }
-        if (page[fd & (FD_PAGE_CNT - 1)].kind != FD_NONE)
-            return (int)fd;
-        fd++;
-    }
-    return -1;
-}
+int fd_next(int prev) { return fd_proc ? host_proc_next(fd_proc, prev) : -1; }

@@ -7,21 +7,8 @@
 
 #include "internal.h"
 
-#define FD_TOP_CNT 64 /* pages that need no table of their own: 65536 descriptors */
-#define FD_TOP_GROWN 2
-
-/* One process, in the arena. [L] */
-struct proc {
-    uint32_t pid;
-    uint32_t page_cnt;    /* of pages */
-    struct fdent **pages; /* top, or the last of grown */
-    struct fdent *
-        *grown[FD_TOP_GROWN]; /* larger tables; a smaller one stays, since look-ups are lock-free */
-    struct fdent *top[FD_TOP_CNT];
-};
-
-/* Lock held, after host_attach(): this process's record. 0 or -ENOMEM. Idempotent. */
-int fd_table_attach(void);
+/* Lock held, after host_attach() or in the child of a fork: the table is that of this process's record. */
+void fd_table_attach(void);
 /* In the child of a fork that leaves the stack: no number is ours any more. */
 void fd_table_detach(void);
 /* Lock held: the socket under fd even if it became the kernel's. */

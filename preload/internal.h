@@ -28,22 +28,12 @@
 #include <sys/socket.h>
 
 #include "host/host.h"
+#include "host/proc.h"
 
 /* ---- real.c: libc's own functions, found with dlsym(RTLD_NEXT) on first use (see calls.def for the list) ---- */
 #include "real.h"
 
 /* ---- fdtab.c ---- */
-enum fd_kind { FD_NONE, FD_SOCK, FD_EPOLL };
-/* One descriptor of this process. In the arena (an exec'ed image finds it there), 16 bytes. */
-struct fdent {
-    uint8_t kind; /* enum fd_kind */
-    bool cloexec;
-    uint16_t pad;
-    uint32_t gen; /* changes each time the number is reused */
-    void *obj;    /* struct sock or struct epset, counted by refs */
-};
-#define FD_PAGE_SHIFT 10
-#define FD_PAGE_CNT (1u << FD_PAGE_SHIFT)
 /* This process's table: pages of entries, NULL where there was never one. fd_page_cnt is 0 until the process is attached. */
 extern struct fdent **fd_pages;
 extern uint32_t fd_page_cnt;
@@ -83,6 +73,7 @@ struct ptls {
     uint64_t pending;        /* deferred signals: blocked and queued to this thread, bit sig - 1 */
     struct host_wait *sleep; /* the wait this thread sleeps in, or NULL */
     struct sock *held;       /* the socket that the sleep holds, or NULL */
+    struct host_hold *hold;  /* the record of that */
     uint32_t sig_handled;    /* handlers run so far */
     uint32_t sig_norestart;  /* of these, without SA_RESTART */
     uint64_t sham_blocked;   /* SIGSEGV, SIGBUS: the program believes them blocked */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Processes come and go. A child of fork() starts without sockets of ours: it detaches (until several processes share a stack), and may attach for itself.
+ * Processes come and go. A child of fork() has a copy of the descriptor table, which the parent makes before (host/proc.h); the stack itself is shared memory.
  *
  * vfork() lends the child our memory and our stack frame, so that a function in C cannot stand in between: once the process is attached it is fork(),
  * before that a jump to libc's.
@@ -15,14 +15,46 @@
 
 static _Atomic bool adopted;
 
+/* Of the fork that this thread is about to make, or NULL. */
+static __thread struct host_proc *child __attribute__((tls_model("initial-exec")));
+
 /* dlsym() may not be usable in the child of a threaded process. */
-static void before_fork(void) { real_resolve_all(); }
+static void before_fork(void) {
+    real_resolve_all();
+    if (!stack_is_ready())
+        return;
+    enter();
+    child = host_fork_prepare();
+    leave();
+}
 
 static void in_child(void) {
     if (!stack_is_ready())
         return;
-    stack_after_fork_child();
-    host_after_fork_child();
+    enter();
+    bool shares = child != NULL;
+    if (shares)
+        host_fork_child(child);
+    stack_after_fork_child(shares);
+    if (!shares)
+        host_after_fork_child();
+    child = NULL;
+    leave();
+}
+
+/* Back in the parent, where it can be known what became of the fork: not from atfork handlers. */
+static void in_parent(pid_t pid) {
+    int saved = errno;
+    if (child) {
+        enter();
+        if (pid > 0)
+            host_fork_parent(child, (uint32_t)pid);
+        else
+            host_fork_failed(child);
+        leave();
+    }
+    child = NULL;
+    errno = saved;
 }
 
 void process_adopt(void) {
@@ -33,8 +65,14 @@ void process_adopt(void) {
 
 /* ---- fork ---- */
 
-pid_t fork(void) { return real.fork(); }
-pid_t __fork(void) { return real.fork(); }
+pid_t fork(void) {
+    pid_t pid = real.fork();
+    if (pid != 0)
+        in_parent(pid);
+    return pid;
+}
+
+pid_t __fork(void) { return fork(); }
 
 /* Runs no atfork handlers. */
 pid_t _Fork(void) {
@@ -42,6 +80,8 @@ pid_t _Fork(void) {
     pid_t pid = real._Fork();
     if (pid == 0)
         in_child();
+    else
+        in_parent(pid);
     return pid;
 }
 
@@ -49,7 +89,7 @@ typedef pid_t (*fork_fn)(void);
 fork_fn vfork_target(void) __attribute__((visibility("hidden"), used));
 fork_fn vfork_target(void) {
     real_resolve_all();
-    return stack_is_ready() ? real.fork : real.vfork;
+    return stack_is_ready() ? fork : real.vfork;
 }
 
 #if defined(__x86_64__)

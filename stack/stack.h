@@ -21,7 +21,7 @@
 
 #define STACK_MAGIC 0x5553544b30303031ULL /* "USTK0001" */
 #define STACK_BURST 64
-#define STACK_HOST_BYTES 16384
+#define STACK_HOST_BYTES 32768
 
 struct stack {
     uint64_t magic;      /* written last by stack_init */

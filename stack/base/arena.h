@@ -49,6 +49,7 @@ enum slab_kind {
     SLAB_WAIT_LINK,
     SLAB_FDPAGE,
     SLAB_PROC,
+    SLAB_HOLD,
     SLAB_RAW_PCB,
     SLAB_COUNT
 };

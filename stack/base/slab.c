@@ -50,6 +50,7 @@ static const char *const kind_name[SLAB_COUNT] = {
     [SLAB_WAIT_LINK] = "wait links",
     [SLAB_FDPAGE] = "fd pages",
     [SLAB_PROC] = "processes",
+    [SLAB_HOLD] = "holds",
     [SLAB_RAW_PCB] = "raw pcbs",
 };
 

@@ -115,11 +115,12 @@ static int make_arena(struct host_local *h, const struct host_cfg *cfg, const ch
         sys_close((int)fd);
         return -ENOMEM;
     }
+    proc_define(&st->core.arena);
     atomic_store(&s->deadline_ns, TIME_NEVER);
-    s->evfd_used[0] = 1ULL << HOST_EVFD_THREAD;
     h->memfd = (int)fd;
     h->arena_bytes = len;
     h->s = s;
+    proc_join(&st->core.arena); /* the arena is empty: there is room */
     __atomic_store_n(&h->st, st, __ATOMIC_RELEASE);
     return 0;
 }
@@ -197,10 +198,15 @@ void host_after_fork_child(void) {
     }
     h->trace_fd = -1;
     h->cap = NULL; /* what it had buffered is the parent's to write */
-    h->up = h->came_up = h->thread = h->trace_busy = h->kick_driver = h->kick_thread = false;
-    h->mode = THREAD_NONE;
-    h->filter_gen = 0;
+    if (h->name_fd >= 0) {
+        host_fd_forget(h->name_fd);
+        sys_close(h->name_fd);
+        h->name_fd = -1;
+    }
+    h->up = h->came_up = h->thread = h->kick_driver = h->kick_thread = false;
     h->s = NULL;
+    h->proc = NULL;
+    h->pid = 0;
     pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     h->life_lock = fresh; /* whoever held it is not in this process */
     __atomic_store_n(&h->st, NULL, __ATOMIC_RELEASE);

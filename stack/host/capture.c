@@ -157,3 +157,10 @@ void capture_close(struct capture *c) {
     sys_munmap(c->buf[0], 2 * (size_t)BUF_BYTES + 2 * FRAME_BYTES);
     *c = (struct capture){.fd = -1};
 }
+
+void capture_forked(struct capture *c) {
+    if (!c)
+        return;
+    c->len[0] = c->len[1] = 0;
+    atomic_store(&c->busy, false);
+}

@@ -77,10 +77,18 @@ static struct packet_dev {
     uint64_t seen[SEEN_MAX];
     uint32_t seen_cnt;
     uint32_t suspects; /* slots that may repeat what was seen */
+} self = {.old_fd = -1, .ring.fd = -1};
+
+/* What all processes that use the socket have to know. [L] */
+struct packet_shared {
     /* groups joined at the interface, by MAC */
     struct ust_mac group[NET_GROUP_MAX];
     uint32_t group_cnt;
-} self = {.old_fd = -1, .ring.fd = -1};
+};
+_Static_assert(sizeof(struct packet_shared) <= HOST_DEV_BYTES, "host_shared has room for it");
+static struct packet_shared *shared(void) {
+    return (struct packet_shared *)(void *)host_local.s->dev;
+}
 
 /* ---- opening ---- */
 
@@ -539,8 +547,8 @@ static bool ring_switch(struct dev *d) {
     attach_nothing(old);
     if (self.foreign_mac)
         join(fd, PACKET_MR_UNICAST, d->info.mac.b, true);
-    for (uint32_t i = 0; i < self.group_cnt; i++)
-        join(fd, PACKET_MR_MULTICAST, self.group[i].b, true);
+    for (uint32_t i = 0; i < shared()->group_cnt; i++)
+        join(fd, PACKET_MR_MULTICAST, shared()->group[i].b, true);
     sys_dup3(fd, d->fd, O_CLOEXEC);
     drop_fd(fd);
     self.ring.fd = -1;
@@ -557,7 +565,8 @@ static bool packet_upgrade(struct dev *d, enum dev_upgrade phase) {
     case DEV_UPGRADE_PREPARE:
         return ring_make(d);
     case DEV_UPGRADE_SWITCH:
-        return ring_switch(d);
+        /* Other processes would go on reading the old one. */
+        return host_proc_cnt() == 1 && ring_switch(d);
     case DEV_UPGRADE_CLEAN:
         drop_fd(self.ring.fd); /* the old socket, or a ring that could not be bound */
         self.ring.fd = -1;
@@ -586,14 +595,15 @@ static int packet_set_filter(struct dev *d, const struct net *n) {
         if (!has_mac(now, cnt, &m))
             now[cnt++] = m;
     }
-    for (uint32_t i = 0; i < self.group_cnt; i++)
-        if (!has_mac(now, cnt, &self.group[i]))
-            join(d->fd, PACKET_MR_MULTICAST, self.group[i].b, false);
+    struct packet_shared *ps = shared();
+    for (uint32_t i = 0; i < ps->group_cnt; i++)
+        if (!has_mac(now, cnt, &ps->group[i]))
+            join(d->fd, PACKET_MR_MULTICAST, ps->group[i].b, false);
     for (uint32_t i = 0; i < cnt; i++)
-        if (!has_mac(self.group, self.group_cnt, &now[i]))
+        if (!has_mac(ps->group, ps->group_cnt, &now[i]))
             join(d->fd, PACKET_MR_MULTICAST, now[i].b, true);
-    memcpy(self.group, now, sizeof now);
-    self.group_cnt = cnt;
+    memcpy(ps->group, now, sizeof now);
+    ps->group_cnt = cnt;
     return (int)attach_for(d->fd, d, n);
 }
 

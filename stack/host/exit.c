@@ -38,7 +38,7 @@ static void linger(struct host_local *h) {
     bool go_on = true;
     lock_take();
     int e = evfd_claim();
-    uint32_t seat = e >= 0 ? seat_take(e) : 0;
+    uint32_t seat = e >= 0 ? seat_take(e, false) : 0;
     turn_unlock(host_now(), NULL, false);
     while (go_on && !delivered(h) && (now = host_now()) < end) {
         uint64_t until = e >= 0 ? seat_announce(e, end) : now + NS_PER_MS;
@@ -93,7 +93,12 @@ void host_exit(void) {
     struct host_local *h = &host_local;
     if (!host_stack())
         return;
-    if (h->up)
+    lock_take();
+    bool alone = host_proc_cnt() == 1;
+    if (h->thread && !alone) /* another takes over */
+        backup_clear();
+    lock_drop();
+    if (h->up && alone)
         linger(h);
     if (h->cfg.stat_file[0])
         write_stat(h);

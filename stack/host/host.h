@@ -181,7 +181,6 @@ struct dev { /* process-local */
     int fd; /* to poll for input; -1 none */
     void *priv;
     struct dev_info info;
-    bool tx_blocked;    /* the device refused for lack of room: poll for POLLOUT */
     uint64_t truncated; /* frames that did not fit their slot, skipped by rx() */
 };
 enum dev_upgrade {                     /* true: go on with the next */

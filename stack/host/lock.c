@@ -46,6 +46,7 @@ static void taken(struct host_shared *s, int r) {
     if (UST_UNLIKELY(r == EOWNERDEAD))
         recover(s);
     s->cnt.locks++;
+    host_local.st->socks.pid = host_local.pid;
     host_local.hold_since_ns = ++host_local.holds % TIME_ONE_HOLD_IN == 0 ? host_now() : 0;
 }
 

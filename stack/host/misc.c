@@ -10,6 +10,7 @@
 struct host_local host_local = {.life_lock = PTHREAD_MUTEX_INITIALIZER,
                                 .memfd = -1,
                                 .ctl_fd = -1,
+                                .name_fd = -1,
                                 .trace_fd = -1,
                                 .dev = {.fd = -1}};
 

@@ -4,8 +4,8 @@
  * the arena) and what belongs to this process alone (host_local: mappings, descriptor numbers,
  * its stack thread).
  *
- * The seat. `driver` names who reads frames and runs timers: pool index of its eventfd + 1 in the
- * low half, a sequence number above it; 0: nobody. It changes under the lock only. A driver that
+ * The seat. `driver` names who reads frames and runs timers: pool index of its eventfd + 1 and
+ * SEAT_THREAD in the low half, a sequence number above it; 0: nobody. It changes under the lock only. A driver that
  * goes to sleep announces in wake_ns[] when it will wake by itself; who leaves an earlier
  * deadline behind kicks it. Both sides store theirs and then look at the other's, so that one of
  * them sees it.
@@ -14,9 +14,13 @@
 #define UST_HOST_PRIV_H
 
 #include "host/host.h"
+#include "host/proc.h"
 
-#define HOST_EVFD_THREAD 0 /* pool index of the stack thread's eventfd */
-#define HOST_WAKE_MAX 64   /* wakes collected in one hold of the lock */
+#define HOST_POOL_CNT 64    /* eventfds that every process of the stack holds */
+#define SEAT_THREAD 0x8000u /* in the driver word: a stack thread sits there */
+#define SEAT_INDEX(word) ((int)((word)&0x7fff) - 1) /* -1: nobody */
+#define HOST_DEV_BYTES 1024
+#define HOST_WAKE_MAX 64 /* wakes collected in one hold of the lock */
 
 struct host_shared {
     _Alignas(64) pthread_mutex_t lock;
@@ -32,7 +36,19 @@ struct host_shared {
     uint32_t futile;    /* [L] bursts in a row in which the driver woke others and not itself */
     uint64_t app_locks; /* [L] host_lock() calls: is an application at work? */
     uint64_t evfd_used[HOST_EVFD_CNT / 64]; /* [L] */
-    uint32_t dev_rx_next;                   /* [L] the device ring's next slot */
+    uint32_t evfd_pid[HOST_EVFD_CNT];       /* [L] who claimed it */
+    uint32_t evfd_name[HOST_EVFD_CNT];      /* [L] from HOST_POOL_CNT on: see evfd_write() */
+    /* the device, which several processes use [L] */
+    bool tx_blocked;                         /* it refused for lack of room: poll for POLLOUT */
+    uint32_t filter_gen;                     /* net.group_gen that its filter follows */
+    uint32_t dev_rx_next;                    /* its ring's next slot */
+    _Alignas(8) uint8_t dev[HOST_DEV_BYTES]; /* its own */
+    /* the stack thread on duty, in one of the processes [L] */
+    _Atomic uint32_t backup_pid; /* 0: none */
+    int backup_evfd;
+    uint8_t backup_mode; /* enum host_thread_mode */
+    uint32_t trace_pid;  /* a thread of this process writes what the trace's ring holds; 0: none */
+    uint64_t burials;
     /* counters [L] */
     struct host_counters {
         uint64_t locks, contended, lock_wait_ns;    /* wait: of the contended ones */
@@ -53,16 +69,19 @@ struct host_local {
     pthread_mutex_t life_lock; /* attaching and coming up; never taken inside the stack's lock */
     struct host_cfg cfg;
     int memfd, ctl_fd;
-    int evfd[HOST_EVFD_CNT]; /* [L] this process's numbers; 0: not made yet */
+    uint32_t pid;
+    struct host_proc *proc;
+    int evfd[HOST_EVFD_CNT];       /* [L] this process's numbers; 0: not made yet */
+    uint32_t named[HOST_EVFD_CNT]; /* names of those that are sockets of ours */
+    int name_fd;                   /* a datagram socket to wake by name with, -1 none */
     struct dev dev;
     bool up;                       /* [L] dev is usable */
     uint64_t lost;                 /* [L] by the device, as far as was asked */
     bool came_up;                  /* host_up() has succeeded once */
     const struct dev_ops *use_ops; /* host_use_device */
-    uint32_t filter_gen;           /* [L] net.group_gen that the device's filter follows */
     /* stack thread */
-    bool thread;  /* it runs */
-    uint8_t mode; /* [L] enum host_thread_mode */
+    bool thread; /* it runs */
+    int thread_evfd;
     pthread_t tid;
     /* to do after unlocking [L] */
     bool kick_thread, kick_driver;
@@ -70,7 +89,6 @@ struct host_local {
     /* sinks */
     struct capture *cap;
     int trace_fd;           /* -1: trace is off */
-    bool trace_busy;        /* [L] a thread writes what the ring holds */
     uint32_t holds;         /* [L] */
     uint64_t hold_since_ns; /* [L] 0: this hold is not timed */
 };
@@ -107,10 +125,14 @@ void turn_dev_error(short revents);
 /* Lock held: a pool index with an eventfd behind it, or -1. */
 int evfd_claim(void);
 void evfd_release(int i);
+/* Lock held: all that a process claimed, which is gone; with the driver's seat, if it sat there. */
+void evfd_release_of(uint32_t pid);
+/* Lock held: all eventfds of the pool exist, to be inherited or handed over. */
+void pool_make(void);
 void evfd_write(int i);
 void evfd_drain(int i);
 /* Lock held: the seat word now is the caller's. */
-uint32_t seat_take(int evfd);
+uint32_t seat_take(int evfd, bool thread);
 void seat_leave(uint32_t seat);
 /* The driver is about to sleep until limit_ns at most: when it has to wake. */
 uint64_t seat_announce(int evfd, uint64_t limit_ns);
@@ -125,11 +147,35 @@ struct timespec sleep_time(uint64_t now_ns, uint64_t until_ns);
 
 /* ---- thread.c ---- */
 int thread_start(void);
+/* Lock held: no stack thread is on duty any more. */
+void backup_clear(void);
+static inline bool backup_exists(void) {
+    return atomic_load_explicit(&host_local.s->backup_pid, memory_order_relaxed) != 0;
+}
+/* Without the lock: a process that sleeps without anybody on duty starts its own stack thread. */
+void backup_ensure(void);
 /* The device's flags that sleepers read without the lock. */
 static inline bool dev_is_blocked(void) {
-    return __atomic_load_n(&host_local.dev.tx_blocked, __ATOMIC_RELAXED);
+    return __atomic_load_n(&host_local.s->tx_blocked, __ATOMIC_RELAXED);
 }
 static inline int dev_fd(void) { return __atomic_load_n(&host_local.dev.fd, __ATOMIC_RELAXED); }
+
+/* ---- proc.c ---- */
+void proc_define(struct arena *ar);
+/* Lock held, or the arena is new: this process gets its record. 0 or -ENOMEM. */
+int proc_join(struct arena *ar);
+/* Clock ticks since boot; 0: not to be had. */
+uint64_t proc_start_time(uint32_t pid);
+bool pid_is_dead(uint32_t pid);
+bool proc_is_dead(const struct host_proc *p, uint64_t now_ns);
+/* Lock held. Calls in progress, sleeps and eventfds of a process that is gone, or is another program now. */
+void proc_end_calls(uint32_t pid, uint64_t now_ns);
+/* Lock held. Closes what the table has, or what an exec closes. */
+void proc_close_fds(struct host_proc *p, uint64_t now_ns, bool cloexec_only);
+/* Lock held. */
+void proc_bury(struct host_proc *p, uint64_t now_ns);
+/* Lock held: all others that are dead. How many. */
+uint32_t proc_bury_dead(uint64_t now_ns);
 
 /* ---- identity.c ---- */
 /* The control socket bound to our identity, or negative errno with a line for the user in err. */
@@ -139,6 +185,8 @@ int identity_take(const struct host_cfg *cfg, char *err, size_t err_len);
 /* Lock held: is it time to write? Then, without the lock, capture_write(). */
 bool capture_due(struct capture *c, uint64_t now_ns);
 void capture_write(struct capture *c);
+/* In a forked child: what is buffered is the parent's to write. c may be NULL. */
+void capture_forked(struct capture *c);
 
 /* ---- misc ---- */
 /* Writes all of it, waiting at most a little; never raises SIGPIPE. */

@@ -41,11 +41,12 @@ struct watch { /* what the last tick saw */
     uint32_t calm; /* looks in a row at which there was nothing to take over */
     bool upgraded;
     bool punching; /* freed memory is waiting to be given back */
+    bool watching; /* other processes may die, and there is no keeper to notice */
 };
 
 /* The driver does not do what it said, or holds the seat without sleeping and without working. */
 static bool stuck(const struct host_shared *s, const struct watch *w, uint32_t d, uint64_t now_ns) {
-    uint64_t wake = atomic_load(&s->wake_ns[(d & 0xffff) - 1]);
+    uint64_t wake = atomic_load(&s->wake_ns[SEAT_INDEX(d)]);
     if (wake == 0)
         return w->idle >= PARK_TICKS;
     return wake != TIME_NEVER && now_ns > wake && now_ns - wake > STUCK_NS;
@@ -61,12 +62,13 @@ static enum host_thread_mode decide(struct watch *w, uint64_t now_ns) {
     w->app_locks = s->app_locks;
     w->bursts = s->cnt.bursts;
     w->punching = h->st->core.arena.punch_cnt > 0;
+    w->watching = host_proc_cnt() > 1;
     if (d != 0 && d == w->seat)
         return THREAD_DRIVE;
     bool lost = d != 0 && stuck(s, w, d, now_ns);
     s->cnt.lost_sleeps += lost;
     if (lost || (d == 0 && quiet)) {
-        w->seat = seat_take(HOST_EVFD_THREAD);
+        w->seat = seat_take(host_local.thread_evfd, true);
         return THREAD_DRIVE;
     }
     return d != 0 && w->idle >= PARK_TICKS && !w->punching ? THREAD_PARKED : THREAD_TICK;
@@ -79,6 +81,8 @@ static void keep_house(struct watch *w, uint64_t now_ns) {
     if (now_ns - w->kept_ns < HOUSE_NS)
         return;
     w->kept_ns = now_ns;
+    if (host_proc_cnt() > 1)
+        proc_bury_dead(now_ns);
     host_local.st->core.trace.wall_off_ns = host_wall_offset();
     for (int i = 0; i < PUNCH_RUNS && arena_take_punch(&host_local.st->core.arena, &p, &len); i++) {
         sys_madvise(p, len, MADV_REMOVE);
@@ -89,13 +93,21 @@ static void keep_house(struct watch *w, uint64_t now_ns) {
 /* Decides what to do; takes a turn if nobody else drives. */
 static enum host_thread_mode look(struct watch *w) {
     struct host_local *h = &host_local;
-    if (h->mode == THREAD_TICK && !lock_try())
+    struct host_shared *s = h->s;
+    if (s->backup_mode == THREAD_TICK && !lock_try())
         return THREAD_TICK; /* somebody is at work */
-    if (h->mode != THREAD_TICK)
+    if (s->backup_mode != THREAD_TICK)
         lock_take();
     uint64_t now_ns = host_now();
+    if (s->backup_pid != h->pid) { /* relieved */
+        seat_leave(w->seat);
+        evfd_release(h->thread_evfd);
+        h->thread = false;
+        lock_drop();
+        return THREAD_NONE;
+    }
     enum host_thread_mode mode = decide(w, now_ns);
-    h->mode = (uint8_t)mode;
+    s->backup_mode = (uint8_t)mode;
     bool driving = mode == THREAD_DRIVE;
     w->calm++;
     if (driving || (mode == THREAD_TICK && atomic_load(&h->s->driver) == 0)) {
@@ -109,7 +121,7 @@ static enum host_thread_mode look(struct watch *w) {
         turn_unlock(now_ns, NULL, driving);
     } else {
         keep_house(w, now_ns);
-        lock_drop();
+        turn_unlock(now_ns, NULL, false);
     }
     if (mode == THREAD_PARKED && h->cap)
         capture_write(h->cap);
@@ -171,7 +183,8 @@ static uint64_t tick_ns(const struct watch *w) {
 static void rest(const struct watch *w, enum host_thread_mode mode) {
     struct host_local *h = &host_local;
     bool drive = mode == THREAD_DRIVE;
-    struct pollfd p[3] = {{.fd = h->evfd[HOST_EVFD_THREAD], .events = POLLIN},
+    int own = h->thread_evfd;
+    struct pollfd p[3] = {{.fd = h->evfd[own], .events = POLLIN},
                           {.fd = h->ctl_fd, .events = POLLIN},
                           {.fd = dev_fd(), .events = POLLIN}};
     uint64_t now = host_now(), until = TIME_NEVER;
@@ -180,20 +193,22 @@ static void rest(const struct watch *w, enum host_thread_mode mode) {
     if (drive) {
         if (h->dev.ops->pending(&h->dev))
             return;
-        until = seat_announce(HOST_EVFD_THREAD, w->punching ? now + HOUSE_NS : TIME_NEVER);
+        until = seat_announce(own, w->punching || w->watching ? now + HOUSE_NS : TIME_NEVER);
         if (!seat_is(w->seat)) /* taken meanwhile: that kick may have been drained already */
             until = now;
     } else if (mode == THREAD_TICK) {
         until = now + tick_ns(w);
+    } else if (w->watching) {
+        until = now + HOUSE_NS;
     }
     struct timespec ts = sleep_time(now, until);
     long r = sys_ppoll(p, drive ? 3 : 2, &ts, NULL);
     if (drive)
-        seat_awake(HOST_EVFD_THREAD);
+        seat_awake(own);
     if (r <= 0)
         return;
     if (p[0].revents)
-        evfd_drain(HOST_EVFD_THREAD);
+        evfd_drain(own);
     if (p[1].revents)
         control_serve(h->ctl_fd);
     if (drive && p[2].revents & ~(POLLIN | POLLOUT))
@@ -207,6 +222,8 @@ static void *thread_main(void *arg) {
     sys_prctl(PR_SET_TIMERSLACK, 1);
     for (;;) {
         enum host_thread_mode mode = look(&w);
+        if (mode == THREAD_NONE)
+            return NULL;
         if (mode != THREAD_PARKED)
             upgrade(&w);
         rest(&w, mode);
@@ -214,18 +231,50 @@ static void *thread_main(void *arg) {
     return NULL;
 }
 
+void backup_clear(void) {
+    struct host_shared *s = host_local.s;
+    atomic_store(&s->backup_pid, 0);
+    s->backup_mode = THREAD_NONE;
+}
+
 int thread_start(void) {
     struct host_local *h = &host_local;
+    struct host_shared *s = h->s;
     lock_take();
-    h->s->evfd_used[0] &= ~(1ULL << HOST_EVFD_THREAD);
     int i = evfd_claim(), spare = evfd_claim(); /* spare: a program out of descriptors can poll */
     evfd_release(spare);
-    h->s->evfd_used[0] |= 1ULL << HOST_EVFD_THREAD;
-    h->mode = THREAD_TICK;
-    h->thread = i == HOST_EVFD_THREAD;
+    h->thread_evfd = i;
+    h->thread = i >= 0;
+    if (h->thread) {
+        atomic_store(&s->backup_pid, h->pid);
+        s->backup_evfd = i;
+        s->backup_mode = THREAD_TICK;
+    }
     lock_drop();
     int r = h->thread ? spawn(thread_main, &h->tid) : -EMFILE;
-    if (r < 0)
+    if (r < 0 && h->thread) {
+        lock_take();
         h->thread = false;
+        backup_clear();
+        evfd_release(i);
+        lock_drop();
+    }
     return r;
+}
+
+void backup_ensure(void) {
+    struct host_local *h = &host_local;
+    uint32_t pid = atomic_load_explicit(&h->s->backup_pid, memory_order_relaxed);
+    if (UST_LIKELY(pid == h->pid) || !h->up)
+        return;
+    if (pid != 0 && !pid_is_dead(pid))
+        return;
+    pthread_mutex_lock(&h->life_lock);
+    if (!h->thread) {
+        uint64_t now_ns = turn_lock();
+        proc_bury_dead(now_ns);
+        turn_unlock(now_ns, NULL, false);
+        thread_start();
+    }
+    pthread_mutex_unlock(&h->life_lock);
 }

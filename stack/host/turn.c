@@ -112,11 +112,11 @@ static void tx_drain(uint64_t now_ns) {
     struct link *l = &h->st->link;
     struct dev *d = &h->dev;
     struct pkt_tx *p;
-    __atomic_store_n(&d->tx_blocked, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&h->s->tx_blocked, false, __ATOMIC_RELAXED);
     while ((p = link_tx_peek(l))) {
         int r = h->up && pkt_len(p) > 0 ? d->ops->tx(d, p) : -ENETDOWN;
         if (r == -EAGAIN) {
-            __atomic_store_n(&d->tx_blocked, true, __ATOMIC_RELAXED);
+            __atomic_store_n(&h->s->tx_blocked, true, __ATOMIC_RELAXED);
             h->s->cnt.tx_blocked++;
             keep_queue(l);
             return;
@@ -131,8 +131,8 @@ static void tx_drain(uint64_t now_ns) {
 
 static void renew_filter(struct host_local *h) {
     struct dev *d = &h->dev;
-    if (h->up && d->ops->filter && h->filter_gen != h->st->net.group_gen) {
-        h->filter_gen = h->st->net.group_gen;
+    if (h->up && d->ops->filter && h->s->filter_gen != h->st->net.group_gen) {
+        h->s->filter_gen = h->st->net.group_gen;
         d->ops->filter(d, &h->st->net);
     }
 }
@@ -184,35 +184,35 @@ static void leave_deadline(struct after *a, bool was_blocked) {
         atomic_store(&s->deadline_ns, deadline);
     else if (deadline != before)
         atomic_store_explicit(&s->deadline_ns, deadline, memory_order_relaxed);
-    int d = (int)(driver & 0xffff) - 1;
+    int d = SEAT_INDEX(driver);
     uint64_t wake = d >= 0 ? atomic_load(&s->wake_ns[d]) : 0;
-    if (wake != 0 && (deadline < wake || (h->dev.tx_blocked && !was_blocked) || h->kick_driver)) {
+    if (wake != 0 && (deadline < wake || (s->tx_blocked && !was_blocked) || h->kick_driver)) {
         a->kick[a->kick_cnt++] = d;
         seat_awake(d);
         s->cnt.kicks++;
     }
     if (UST_UNLIKELY(h->kick_old != 0))
         a->kick[a->kick_cnt++] = h->kick_old - 1;
-    if (UST_UNLIKELY(h->kick_thread && h->thread))
-        a->kick[a->kick_cnt++] = HOST_EVFD_THREAD;
+    if (UST_UNLIKELY(h->kick_thread && backup_exists()))
+        a->kick[a->kick_cnt++] = s->backup_evfd;
     h->kick_driver = h->kick_thread = false;
     h->kick_old = 0;
 }
 
 static bool trace_waits(const struct host_local *h) {
     const struct trace *t = &h->st->core.trace;
-    return t->head != t->tail && !h->trace_busy && h->trace_fd >= 0;
+    return t->head != t->tail && h->s->trace_pid == 0 && h->trace_fd >= 0;
 }
 
 void turn_unlock(uint64_t now_ns, const struct waiter *self, bool driving) {
     struct host_local *h = &host_local;
     struct after a;
-    bool was_blocked = h->dev.tx_blocked, more;
+    bool was_blocked = h->s->tx_blocked, more;
     do {
         more = stack_turn(h->st, now_ns);
         renew_filter(h); /* before what is sent is answered */
         tx_drain(now_ns);
-    } while (more && !h->dev.tx_blocked);
+    } while (more && !h->s->tx_blocked);
     h->st->touched_cnt = 0;
     collect_wakes(&a, self, driving);
     leave_deadline(&a, was_blocked);
@@ -241,11 +241,11 @@ static void flush_trace(void) {
     struct trace *t = &h->st->core.trace;
     struct ust_slice v[2];
     lock_take();
-    if (h->trace_busy || h->trace_fd < 0) {
+    if (h->s->trace_pid != 0 || h->trace_fd < 0) {
         lock_drop();
         return;
     }
-    h->trace_busy = true;
+    h->s->trace_pid = h->pid;
     size_t n;
     while ((n = trace_pending(t, v)) > 0) {
         lock_drop();
@@ -255,7 +255,7 @@ static void flush_trace(void) {
         lock_take();
         trace_consume(t, n);
     }
-    h->trace_busy = false;
+    h->s->trace_pid = 0;
     lock_drop();
 }
 

@@ -157,7 +157,7 @@ static int come_up(struct host_local *h, char *err, size_t len) {
         lock_take();
         now_ns = host_now();
         r = configure(h, now_ns, err, len);
-        h->filter_gen = h->st->net.group_gen - 1;
+        h->s->filter_gen = h->st->net.group_gen - 1;
         h->up = r == 0;
         turn_unlock(now_ns, NULL, false);
         if (r == 0)

@@ -17,7 +17,9 @@
  * once. That is why even an endless sleep carries a time.
  */
 #include <linux/futex.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/un.h>
 
 #include "host/priv.h"
 #include "host/sys.h"
@@ -36,6 +38,50 @@ static int evfd_make(int i) {
     return i;
 }
 
+/*
+ * Beyond the pool a sleeper polls a datagram socket that whoever has no copy of it reaches by its
+ * name, five digits that the kernel chose: so that no process has to hold a thousand descriptors.
+ */
+static int named_make(int i) {
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof sa;
+    unsigned name;
+    long fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (sys_bind((int)fd, (struct sockaddr *)&sa, sizeof sa.sun_family) < 0 ||
+        SYS_CALL3(SYS_getsockname, fd, &sa, &len) < 0 ||
+        sscanf(sa.sun_path + 1, "%5x", &name) != 1) {
+        sys_close((int)fd);
+        return -1;
+    }
+    host_local.evfd[i] = host_fd_raise((int)fd);
+    host_local.named[i] = name;
+    return i;
+}
+
+static void named_write(uint32_t name) {
+    struct host_local *h = &host_local;
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    char text[8];
+    if (h->name_fd < 0) {
+        long fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            return;
+        h->name_fd = host_fd_raise((int)fd);
+    }
+    snprintf(text, sizeof text, "%05x", name);
+    memcpy(sa.sun_path + 1, text, 5);
+    sys_sendto(h->name_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&sa,
+               offsetof(struct sockaddr_un, sun_path) + 6);
+}
+
+void pool_make(void) {
+    for (int i = 0; i < HOST_POOL_CNT; i++)
+        if (host_local.evfd[i] == 0 && evfd_make(i) < 0)
+            return;
+}
+
 int evfd_claim(void) {
     struct host_shared *s = host_local.s;
     for (unsigned w = 0; w < UST_ARRAY_CNT(s->evfd_used); w++) {
@@ -43,9 +89,11 @@ int evfd_claim(void) {
             continue;
         unsigned bit = (unsigned)__builtin_ctzll(~s->evfd_used[w]);
         int i = (int)(w * 64 + bit);
-        if (host_local.evfd[i] == 0 && evfd_make(i) < 0)
+        if (host_local.evfd[i] == 0 && (i < HOST_POOL_CNT ? evfd_make(i) : named_make(i)) < 0)
             return -1;
         s->evfd_used[w] |= 1ULL << bit;
+        s->evfd_pid[i] = host_local.pid;
+        s->evfd_name[i] = host_local.named[i];
         return i;
     }
     return -1;
@@ -56,26 +104,45 @@ void evfd_release(int i) {
         host_local.s->evfd_used[i / 64] &= ~(1ULL << (i % 64));
 }
 
+void evfd_release_of(uint32_t pid) {
+    struct host_shared *s = host_local.s;
+    int driver = SEAT_INDEX(atomic_load(&s->driver));
+    for (int i = 0; i < HOST_EVFD_CNT; i++) {
+        if (!(s->evfd_used[i / 64] >> (i % 64) & 1) || s->evfd_pid[i] != pid)
+            continue;
+        evfd_release(i);
+        seat_awake(i);
+        if (i == driver) {
+            atomic_store(&s->driver, 0);
+            host_local.kick_thread = true; /* somebody has to drive */
+        }
+    }
+}
+
 void evfd_write(int i) {
     static const uint64_t one = 1;
-    sys_write(host_local.evfd[i], &one, sizeof one);
+    if (i < HOST_POOL_CNT)
+        sys_write(host_local.evfd[i], &one, sizeof one);
+    else
+        named_write(__atomic_load_n(&host_local.s->evfd_name[i], __ATOMIC_RELAXED));
 }
 
 void evfd_drain(int i) {
     uint64_t v;
-    sys_read(host_local.evfd[i], &v, sizeof v);
+    while (sys_read(host_local.evfd[i], &v, sizeof v) > 0 && i >= HOST_POOL_CNT)
+        ;
 }
 
 /* ---- the seat ---- */
 
-uint32_t seat_take(int evfd) {
+uint32_t seat_take(int evfd, bool thread) {
     struct host_shared *s = host_local.s;
     uint32_t old = atomic_load_explicit(&s->driver, memory_order_relaxed);
     if (old != 0) {
         s->cnt.steals++;
-        host_local.kick_old = (int)(old & 0xffff);
+        host_local.kick_old = SEAT_INDEX(old) + 1;
     }
-    uint32_t seat = ++s->seat_seq << 16 | (uint32_t)(evfd + 1);
+    uint32_t seat = ++s->seat_seq << 16 | (thread ? SEAT_THREAD : 0u) | (uint32_t)(evfd + 1);
     seat_awake(evfd);
     s->futile = 0;
     s->cnt.seats++;
@@ -87,7 +154,7 @@ void seat_leave(uint32_t seat) {
     if (seat == 0 || !seat_is(seat))
         return;
     atomic_store_explicit(&host_local.s->driver, 0, memory_order_release);
-    if (host_local.mode == THREAD_PARKED) /* it would not notice */
+    if (host_local.s->backup_mode == THREAD_PARKED) /* it would not notice */
         host_local.kick_thread = true;
 }
 
@@ -103,7 +170,7 @@ uint64_t seat_announce(int evfd, uint64_t limit_ns) {
 
 static bool seat_is_for_app(const struct host_shared *s) {
     uint32_t d = atomic_load_explicit(&s->driver, memory_order_relaxed);
-    return d == 0 || (d & 0xffff) == HOST_EVFD_THREAD + 1 || s->futile >= FUTILE_MAX;
+    return d == 0 || (d & SEAT_THREAD) || s->futile >= FUTILE_MAX;
 }
 
 /* ---- one sleep ---- */
@@ -124,13 +191,13 @@ int host_wait_begin(struct host_wait *hw, bool needs_poll) {
     memset(hw, 0, sizeof *hw);
     hw->evfd = -1;
     hw->up = h->up;
-    bool drive = h->up && (seat_is_for_app(s) || !h->thread);
+    bool drive = h->up && (seat_is_for_app(s) || !backup_exists());
     if (drive || needs_poll) {
         hw->evfd = (int16_t)evfd_claim();
         if (hw->evfd < 0 && needs_poll)
             return -ENOBUFS;
     }
-    hw->w = waiter_new(&h->st->socks, hw->evfd >= 0 ? WAITER_EVENTFD : WAITER_FUTEX, 0);
+    hw->w = waiter_new(&h->st->socks, hw->evfd >= 0 ? WAITER_EVENTFD : WAITER_FUTEX, h->pid);
     if (!hw->w) {
         evfd_release(hw->evfd);
         return -ENOBUFS;
@@ -139,7 +206,7 @@ int host_wait_begin(struct host_wait *hw, bool needs_poll) {
         hw->w->evfd = (uint16_t)hw->evfd;
     hw->word0 = hw->w->word;
     if (drive && hw->evfd >= 0 && seat_is_for_app(s))
-        hw->seat = seat_take(hw->evfd);
+        hw->seat = seat_take(hw->evfd, false);
     atomic_fetch_add_explicit(&s->sleepers, 1, memory_order_relaxed);
     return 0;
 }
@@ -182,7 +249,7 @@ static bool is_woken(const struct host_wait *hw) {
 static bool is_driving(const struct host_wait *hw) {
     if (hw->evfd < 0 || !hw->up)
         return false;
-    return (hw->seat != 0 && seat_is(hw->seat)) || !host_local.thread;
+    return (hw->seat != 0 && seat_is(hw->seat)) || !backup_exists();
 }
 
 static void service(const struct host_wait *hw) {
@@ -341,6 +408,7 @@ enum host_wait_result host_wait(struct host_wait *hw, struct pollfd *extra, nfds
     enum host_wait_result r = HOST_SIGNAL;
     hw->busy = true;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    backup_ensure();
     if (!hw->cancelled)
         r = cancellable ? sleep_cancellable(hw, &sl) : sleep_any(hw, &sl);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

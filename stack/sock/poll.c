@@ -19,12 +19,12 @@ static uint32_t mask_full(uint32_t ev) {
     return ev;
 }
 
-struct waiter *waiter_new(struct socks *sk, enum waiter_kind kind, uint32_t proc) {
+struct waiter *waiter_new(struct socks *sk, enum waiter_kind kind, uint32_t pid) {
     struct waiter *w = slab_alloc(&sk->c->arena, SLAB_WAITER);
     if (!w)
         return NULL;
     w->kind = (uint8_t)kind;
-    w->proc = proc;
+    w->pid = pid;
     LIST_INIT(&w->links);
     slab_birth(&sk->c->arena, w);
     return w;

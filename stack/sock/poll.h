@@ -31,7 +31,7 @@ struct waiter {
     uint8_t kind;  /* enum waiter_kind */
     bool marked;   /* on socks->wake */
     uint16_t evfd; /* index in host's pool of wake eventfds */
-    uint32_t proc; /* index of the process, for clean-up after its death */
+    uint32_t pid;  /* of the process that sleeps, for clean-up after its death */
     STAILQ_ENTRY(waiter) wake_link;
     LIST_HEAD(, wait_link) links;
 };
@@ -82,7 +82,7 @@ struct epset {
 };
 
 /* ---- waiters ---- */
-struct waiter *waiter_new(struct socks *sk, enum waiter_kind kind, uint32_t proc);
+struct waiter *waiter_new(struct socks *sk, enum waiter_kind kind, uint32_t pid);
 /* Unlinks it from everything. Where it was the one that was woken and something is still there, the next one is woken in its place. */
 void waiter_free(struct socks *sk, struct waiter *w);
 /* 0 or -ENOBUFS. events: POLL* mask. */

@@ -61,6 +61,7 @@ struct sock {
     bool was_connected; /* TCP: connect() answered 0, or accepted; until connect(AF_UNSPEC) */
     bool rd_shut, wr_shut;
     bool reading, writing; /* a thread copies outside the lock; others of the same direction wait */
+    uint32_t rd_pid, wr_pid;   /* whose thread that is */
     bool rd_wanted, wr_wanted; /* another one came meanwhile, got -EAGAIN: told when it ends */
     bool disconnect_due;       /* connect(AF_UNSPEC) came during a copy: done when that ends */
     bool closed;               /* refs reached 0; freed when busy does */
@@ -116,6 +117,7 @@ struct socks {
     uint64_t next_id;
     uint32_t sock_cnt;
     uint64_t wakes_total;
+    uint32_t pid; /* the process that holds the lock; host/ says it. 0: there is one only */
     uint64_t last_ns; /* time of the latest call that was told one */
     /* payload bytes by protocol of all sockets that ever were, for `userstack stat` */
     uint64_t tcp_rx_bytes, tcp_tx_bytes, udp_rx_bytes, udp_tx_bytes;

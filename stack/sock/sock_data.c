@@ -42,6 +42,7 @@ ssize_t sock_send_reserve(struct socks *sk, struct sock *s, size_t len, struct s
     ssize_t n = tcp_send_reserve(sk->tcp, s->tcb, len, v, cnt, max);
     if (n > 0) {
         s->writing = true;
+        s->wr_pid = sk->pid;
         tcp_pin(s->tcb);
     }
     return n == -ENOTCONN ? -EPIPE : n;
@@ -81,6 +82,7 @@ ssize_t sock_recv_peek(struct socks *sk, struct sock *s, size_t off, size_t len,
     }
     if (n > 0) {
         s->reading = true;
+        s->rd_pid = sk->pid;
         tcp_pin(s->tcb);
         return n;
     }
@@ -144,7 +146,6 @@ int sock_dgram_send(struct socks *sk, uint64_t now_ns, struct sock *s, const str
 }
 
 int sock_dgram_peek(struct socks *sk, struct sock *s, struct udp_dgram **d) {
-    (void)sk;
     *d = NULL;
     if (s->reading) {
         s->rd_wanted = true;
@@ -154,8 +155,10 @@ int sock_dgram_peek(struct socks *sk, struct sock *s, struct udp_dgram **d) {
     if (err)
         return -err;
     *d = udp_peek(s->udp);
-    if (*d)
+    if (*d) {
         s->reading = true;
+        s->rd_pid = sk->pid;
+    }
     return *d || s->rd_shut ? 0 : -EAGAIN;
 }
 

@@ -22,10 +22,12 @@ static struct capture *cap;
 static uint8_t file[8 << 20];
 static size_t file_len, at;
 static struct host_shared shared;
+static struct stack stack;
 
 static void setup(void) {
     char err[200];
     snprintf(path, sizeof path, "/tmp/userstack-test-capture.%d", (int)getpid());
+    host_local.st = &stack;
     host_local.s = &shared; /* capture_write() takes the lock */
     ck_assert_int_eq(lock_init(&shared), 0);
     cap = capture_open(path, err, sizeof err);

@@ -52,13 +52,11 @@ static bool eventually(bool (*is)(void)) {
 
 static bool is_parked(void) {
     lock_take();
-    bool is = host_local.mode == THREAD_PARKED;
+    bool is = host_local.s->backup_mode == THREAD_PARKED;
     lock_drop();
     return is;
 }
-static bool thread_drives(void) {
-    return (atomic_load(&host_local.s->driver) & 0xffff) == HOST_EVFD_THREAD + 1;
-}
+static bool thread_drives(void) { return atomic_load(&host_local.s->driver) & SEAT_THREAD; }
 static bool one_sleeps(void) { return atomic_load(&host_local.s->sleepers) == 1; }
 static bool two_sleep(void) { return atomic_load(&host_local.s->sleepers) == 2; }
 static bool app_drives(void) {
@@ -336,7 +334,7 @@ START_TEST(test_signal)
     if (c->how & SIG_FUTEX) { /* the seat is taken by something that never works */
         lock_take();
         int e = evfd_claim();
-        seat_take(e);
+        seat_take(e, false);
         evfd_release(e);
         atomic_store(&host_local.s->wake_ns[e], TIME_NEVER);
         lock_drop();
@@ -478,7 +476,7 @@ START_TEST(test_stopped_driver_is_replaced)
     pid_t pid = fork();
     if (pid == 0) {
         lock_take();
-        seat_take(e);
+        seat_take(e, false);
         lock_drop();
         if (_i) /* else it is stopped while awake */
             atomic_store(&host_local.s->wake_ns[e], host_now() + NS_PER_MS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Sockets and their numbers: birth, names, connections, options, dup, close in all its forms, fork; the late choice between stack and kernel (both.h). */
 #include "preload/both.h"
+#include "host/priv.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -775,7 +776,7 @@ END_TEST
 
 /* ---- processes ---- */
 
-/* A child starts without sockets of ours; its parent's go on. It may open its own. */
+/* A child shares the sockets: what it closes stays open here, what it writes arrives, and its table is its own. */
 START_TEST(forked)
 {
     int s[2], status;
@@ -784,17 +785,33 @@ START_TEST(forked)
     for (int how = 0; how < 3; how++) {
         pid_t pid = how == 0 ? fork() : how == 1 ? _Fork() : vfork();
         if (pid == 0) {
-            if (OURS(_i) && fd_entry(s[0]))
+            if (OURS(_i) && (!fd_entry(s[0]) || host_proc_cnt() < 2))
                 real._exit(1);
-            int u = socket(AF_UNIX, SOCK_DGRAM, 0);
-            real._exit(u >= 0 && close(u) == 0 ? 0 : 2);
+            if (send(s[0], "c", 1, 0) != 1 || recv(s[1], b, 1, 0) != 1 || b[0] != 'c')
+                real._exit(2);
+            int d = dup(s[0]), u = socket(AF_INET, SOCK_DGRAM, 0);
+            if (d < 0 || u < 0 || close(s[0]) != 0 || send(d, "d", 1, 0) != 1)
+                real._exit(3);
+            if (how == 2)
+                real._exit(0); /* unseen: others close what it had */
+            _exit(0);
         }
         ck_assert_int_gt(pid, 0);
         gives(waitpid(pid, &status, 0), pid);
         ck_assert_int_eq(status, 0);
+        gives(recv(s[1], b, 1, 0), 1);
+        ck_assert_int_eq(b[0], 'd');
         gives(send(s[0], "x", 1, 0), 1);
         gives(recv(s[1], b, 1, 0), 1);
+        if (!OURS(_i))
+            continue;
+        uint64_t now = host_lock();
+        proc_bury_dead(now);
+        ck_assert_uint_eq(host_proc_cnt(), 1);
+        host_unlock(now);
     }
+    close(s[1]);
+    gives(recv(s[0], b, 1, 0), 0);
     check_nothing_held();
 }
 END_TEST
