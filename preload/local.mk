@@ -7,7 +7,10 @@ libuserstack_la_SOURCES = \
 	preload/addr.c preload/call.h preload/calls.def preload/cmsg.c preload/config.c \
 	preload/conn.c preload/decide.c preload/decide.h preload/dup.c preload/enter.c \
 	preload/epoll_calls.c preload/fcntl.c preload/fdtab.c preload/fdtab.h preload/internal.h \
-	preload/life.c preload/msg.h preload/opt.c preload/place.c preload/poll_calls.c \
+	preload/life.c preload/msg.h preload/names/answer.c preload/names/dns.c \
+	preload/names/gai.c preload/names/hostent.c preload/names/hosts.c \
+	preload/names/nameinfo.c preload/names/names.h preload/names/nss.c \
+	preload/names/res.c preload/names/sort.c preload/opt.c preload/place.c preload/poll_calls.c \
 	preload/process.c preload/real.c preload/real.h preload/recv.c preload/send.c \
 	preload/sendfile.c preload/sigcalls.c preload/signal.c preload/signals.h \
 	preload/syscall.c preload/uiter.c preload/user.c preload/user.h

@@ -9,7 +9,10 @@
 #ifndef UST_PRELOAD_REAL_H
 #define UST_PRELOAD_REAL_H
 
+#include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <resolv.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -49,6 +52,7 @@ EXPORT int __fcntl(int fd, int cmd, ...);
 EXPORT int ioctl(int fd, unsigned long req, ...);
 EXPORT long syscall(long nr, ...);
 EXPORT void closefrom(int first);
+EXPORT void freeaddrinfo(struct addrinfo *list);
 EXPORT void _exit(int status) __attribute__((noreturn));
 EXPORT void _Exit(int status) __attribute__((noreturn));
 

@@ -45,3 +45,8 @@ tests_preload_check_strict_LDADD = $(STACK_LIBS) $(CHECK_LIBS)
 # Loads the library as programs do.
 UNIT_TESTS += tests/preload/check_load
 tests_preload_check_load_LDADD = $(CHECK_LIBS)
+
+UNIT_TESTS += tests/preload/check_names
+tests_preload_check_names_SOURCES = tests/preload/check_names.c $(BOTH_SIDES)
+tests_preload_check_names_CFLAGS = $(libuserstack_la_CFLAGS)
+tests_preload_check_names_LDADD = $(STACK_LIBS) $(CHECK_LIBS)
