@@ -3,17 +3,51 @@
 # It needs libc only and exports the names of preload/calls.def only (scripts/check-exports).
 
 lib_LTLIBRARIES += libuserstack.la
-libuserstack_la_SOURCES = \
-	preload/addr.c preload/call.h preload/calls.def preload/cmsg.c preload/config.c \
-	preload/conn.c preload/decide.c preload/decide.h preload/dup.c preload/enter.c \
-	preload/epoll_calls.c preload/fcntl.c preload/fdtab.c preload/fdtab.h preload/internal.h \
-	preload/life.c preload/msg.h preload/names/answer.c preload/names/dns.c \
-	preload/names/gai.c preload/names/hostent.c preload/names/hosts.c \
-	preload/names/nameinfo.c preload/names/names.h preload/names/nss.c \
-	preload/names/res.c preload/names/sort.c preload/opt.c preload/place.c preload/poll_calls.c \
-	preload/process.c preload/real.c preload/real.h preload/recv.c preload/send.c \
-	preload/sendfile.c preload/sigcalls.c preload/signal.c preload/signals.h \
-	preload/syscall.c preload/uiter.c preload/user.c preload/user.h
+libuserstack_la_SOURCES =
+libuserstack_la_SOURCES += preload/addr.c
+libuserstack_la_SOURCES += preload/call.h
+libuserstack_la_SOURCES += preload/calls.def
+libuserstack_la_SOURCES += preload/cmsg.c
+libuserstack_la_SOURCES += preload/config.c
+libuserstack_la_SOURCES += preload/conn.c
+libuserstack_la_SOURCES += preload/decide.c
+libuserstack_la_SOURCES += preload/decide.h
+libuserstack_la_SOURCES += preload/dup.c
+libuserstack_la_SOURCES += preload/enter.c
+libuserstack_la_SOURCES += preload/epoll_calls.c
+libuserstack_la_SOURCES += preload/fcntl.c
+libuserstack_la_SOURCES += preload/fdtab.c
+libuserstack_la_SOURCES += preload/fdtab.h
+libuserstack_la_SOURCES += preload/internal.h
+libuserstack_la_SOURCES += preload/life.c
+libuserstack_la_SOURCES += preload/msg.h
+libuserstack_la_SOURCES += preload/names/answer.c
+libuserstack_la_SOURCES += preload/names/dns.c
+libuserstack_la_SOURCES += preload/names/gai.c
+libuserstack_la_SOURCES += preload/names/hostent.c
+libuserstack_la_SOURCES += preload/names/hosts.c
+libuserstack_la_SOURCES += preload/names/nameinfo.c
+libuserstack_la_SOURCES += preload/names/names.h
+libuserstack_la_SOURCES += preload/names/nss.c
+libuserstack_la_SOURCES += preload/names/res.c
+libuserstack_la_SOURCES += preload/names/sort.c
+libuserstack_la_SOURCES += preload/opt.c
+libuserstack_la_SOURCES += preload/place.c
+libuserstack_la_SOURCES += preload/poll_calls.c
+libuserstack_la_SOURCES += preload/privilege.c
+libuserstack_la_SOURCES += preload/process.c
+libuserstack_la_SOURCES += preload/real.c
+libuserstack_la_SOURCES += preload/real.h
+libuserstack_la_SOURCES += preload/recv.c
+libuserstack_la_SOURCES += preload/send.c
+libuserstack_la_SOURCES += preload/sendfile.c
+libuserstack_la_SOURCES += preload/sigcalls.c
+libuserstack_la_SOURCES += preload/signal.c
+libuserstack_la_SOURCES += preload/signals.h
+libuserstack_la_SOURCES += preload/syscall.c
+libuserstack_la_SOURCES += preload/uiter.c
+libuserstack_la_SOURCES += preload/user.c
+libuserstack_la_SOURCES += preload/user.h
 # We write out what the checked twins redirect to.
 libuserstack_la_CFLAGS = $(AM_CFLAGS) $(US_PRELOAD_CFLAGS) -U_FORTIFY_SOURCE
 libuserstack_la_LIBADD = $(STACK_LIBS)
