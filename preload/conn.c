@@ -132,6 +132,58 @@ static long do_connect(struct call *c, const struct sockaddr *sa, socklen_t len)
     return r;
 }
 
+/* A handshake that send() has started, or found under way; first as above. 0: connected. */
+long conn_await(struct call *c, int first) {
+    if (call_nonblock(c, 0))
+        return first;
+    return await_handshake(c, first);
+}
+
+/*
+ * What MSG_FASTOPEN does before it sends: as Linux's tcp_sendmsg_fastopen() and __inet_stream_connect(). 0: go on sending (connected, or the SYN
+ * waits for the data).
+ */
+long conn_fastopen(struct call *c, const struct sockaddr *sa, socklen_t len, int flags) {
+    struct sock *s = c->s;
+    struct ust_addr a;
+    uint16_t port;
+    bool unspec = false;
+    int r = sa ? addr_in(s, sa, len, &a, &port, &unspec) : -EINVAL, first = -EALREADY;
+    if (unspec)
+        return -EOPNOTSUPP;
+    if (sa && (r == -EFAULT || len < sizeof(sa->sa_family)))
+        return r;
+    if (s->listening || s->was_connected)
+        return -EISCONN;
+    if (sock_fo_deferred(s))
+        return 0;
+    if (!s->connecting) {
+        if (r < 0)
+            return r;
+        if (dest_is_kernels(s, &a)) {
+            r = decide_kernel_prepare(c);
+            if (r == 0)
+                decide_kernel(s, SOCK_WHY_DEST_KERNEL_PREFIX);
+            return r < 0 ? r : CALL_TO_LIBC;
+        }
+        r = call_need_net(c);
+        if (r < 0)
+            return r;
+        r = sock_connect_fo(c->sk, c->now, s, &a, port);
+        if ((r == 0 || r == -EINPROGRESS) && s->where == SOCK_UNDECIDED)
+            decide_stack(s, SOCK_WHY_DEST_STACK);
+        if (r != -EINPROGRESS)
+            return r;
+        first = r;
+    }
+    r = sock_connect_result(c->sk, s);
+    if (r != -EINPROGRESS)
+        return r;
+    if (flags & MSG_DONTWAIT)
+        return first;
+    return conn_await(c, first);
+}
+
 int connect(int fd, const struct sockaddr *sa, socklen_t len) {
     struct call c;
     if (UST_UNLIKELY(!fd_lookup(fd) && fd_entry(fd)))

@@ -21,6 +21,12 @@ int decide_kernel_prepare(struct call *c);
 /* A socket that became the kernel's for its destination is about to be connected: if to a place that is not the kernel's, and it is free to go there, it is undecided again. */
 void decide_again(int fd, const struct sockaddr *sa, socklen_t len);
 
+/* ---- conn.c ---- */
+/* What MSG_FASTOPEN does before it sends. 0: go on sending; CALL_TO_LIBC; -CALL_RESTART as call_block(). */
+long conn_fastopen(struct call *c, const struct sockaddr *sa, socklen_t len, int flags);
+/* Waits for the end of a handshake as a blocking connect() does; first: what it is if there is no waiting, or not in time. */
+long conn_await(struct call *c, int first);
+
 /* ---- place.c: placeholders ---- */
 /* A kernel socket that stands for one of ours: its number or negative errno. type with its flags. */
 int place_new(int family, int type, int protocol);

@@ -32,9 +32,25 @@ void send_push(struct call *c, bool more) {
         tcp_send_commit(&c->st->tcp, c->now, c->s->tcb, 0, more, false);
 }
 
+/*
+ * The SYN has left with the first bytes. Linux's tcp_sendmsg() waits for the handshake even if that was all; if it fails, the bytes are not
+ * worth mentioning. > 0: return these; 0: go on; else an error.
+ */
+static long after_syn_data(struct call *c, size_t done, int flags) {
+    long r = flags & MSG_DONTWAIT ? -EINPROGRESS : conn_await(c, -EINPROGRESS);
+    if (done > 0 && (r == -EINPROGRESS || r == -EINTR || r == -CALL_RESTART))
+        return (long)done;
+    return r == -CALL_RESTART ? -EINTR : r;
+}
+
 static long send_stream(struct call *c, struct uiter *it, int flags) {
     size_t done = 0;
     long r;
+    bool syn = sock_fo_deferred(c->s);
+    if (syn && it->left == 0) {
+        sock_fo_go(c->sk, c->now, c->s);
+        return after_syn_data(c, 0, flags);
+    }
     for (;;) {
         struct sbuf_mslice v[MSG_SLICE_CNT];
         int cnt;
@@ -55,6 +71,12 @@ static long send_stream(struct call *c, struct uiter *it, int flags) {
             if (n < room) {
                 r = -EFAULT;
                 break;
+            }
+            if (syn) {
+                r = after_syn_data(c, done, flags);
+                if (r != 0)
+                    return r;
+                syn = false;
             }
             if (it->left == 0)
                 return (long)done;
@@ -142,8 +164,14 @@ static long send_dgram(struct call *c, struct uiter *it, const struct send_to *t
 long send_data(struct call *c, struct uiter *it, const struct send_to *to) {
     if (c->s->kind != SOCK_KIND_TCP)
         return send_dgram(c, it, to);
-    if (to->flags & MSG_FASTOPEN)
-        return -EOPNOTSUPP;
+    if (to->flags & MSG_FASTOPEN) {
+        long r;
+        while ((r = conn_fastopen(c, to->sa, to->sa_len, to->flags)) == -CALL_RESTART)
+            if (!call_again(c))
+                return -EBADF;
+        if (r != 0)
+            return r;
+    }
     return send_stream(c, it, to->flags);
 }
 

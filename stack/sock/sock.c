@@ -428,8 +428,9 @@ static struct ust_addr dest_of(struct socks *sk, const struct sock *s, const str
     return *a;
 }
 
+/* fastopen: data is about to be sent (MSG_FASTOPEN); else TCP_FASTOPEN_CONNECT decides whether the SYN may wait for it. */
 static int tcp_sock_connect(struct socks *sk, uint64_t now_ns, struct sock *s,
-                            const struct ust_addr *a, uint16_t port) {
+                            const struct ust_addr *a, uint16_t port, bool fastopen) {
     if (s->was_connected)
         return -EISCONN;
     int ret = -EALREADY;
@@ -445,12 +446,19 @@ static int tcp_sock_connect(struct socks *sk, uint64_t now_ns, struct sock *s,
         if (ret)
             return ret;
         sock_opt_apply(s);
-        ret = tcp_connect(sk->tcp, now_ns, s->tcb, &dst, port);
+        if (fastopen || s->xopt[SOCK_XOPT_FASTOPEN_CONNECT])
+            ret = tcp_connect_fo(sk->tcp, now_ns, s->tcb, &dst, port);
+        else
+            ret = tcp_connect(sk->tcp, now_ns, s->tcb, &dst, port);
         if (ret)
             return ret;
         s->so_err = 0;
         s->connecting = true;
+        if (tcp_fo_deferred(s->tcb))
+            return 0;
         ret = -EINPROGRESS;
+    } else if (tcp_fo_deferred(s->tcb)) {
+        return -EISCONN;
     }
     enum tcp_state st = sock_tcp_state(s);
     if (in_handshake(st))
@@ -466,7 +474,7 @@ int sock_connect(struct socks *sk, uint64_t now_ns, struct sock *s, const struct
                  uint16_t port) {
     sk->last_ns = now_ns;
     if (s->kind == SOCK_KIND_TCP)
-        return tcp_sock_connect(sk, now_ns, s, a, port);
+        return tcp_sock_connect(sk, now_ns, s, a, port, false);
     struct ust_addr dst = dest_of(sk, s, a);
     if (s->family == AF_INET6 && s->v6only && addr_is_ip4(&dst))
         return -ENETUNREACH;
@@ -475,6 +483,12 @@ int sock_connect(struct socks *sk, uint64_t now_ns, struct sock *s, const struct
         return err;
     sock_opt_apply(s);
     return udp_connect(sk->udp, s->udp, &dst, port);
+}
+
+int sock_connect_fo(struct socks *sk, uint64_t now_ns, struct sock *s, const struct ust_addr *a,
+                    uint16_t port) {
+    sk->last_ns = now_ns;
+    return tcp_sock_connect(sk, now_ns, s, a, port, true);
 }
 
 int sock_connect_result(struct socks *sk, struct sock *s) {

@@ -146,9 +146,15 @@ int sock_bind(struct socks *sk, uint64_t now_ns, struct sock *s, const struct us
 int sock_listen(struct socks *sk, uint64_t now_ns, struct sock *s, int backlog);
 /* 0 with a new socket (refs 1, options inherited as Linux does) or -EAGAIN, -EINVAL (not listening), -EOPNOTSUPP, -ENOBUFS. */
 int sock_accept(struct socks *sk, uint64_t now_ns, struct sock *l, struct sock **out);
-/* TCP: starts: -EINPROGRESS; later calls: -EALREADY while under way, 0 once when it has come up since (then -EISCONN), the error once if it failed. UDP: 0 or error. */
+/* TCP: starts: -EINPROGRESS (0: TCP_FASTOPEN_CONNECT, the SYN waits for data; then -EISCONN); later calls: -EALREADY while under way, 0 once when it has come up since (then -EISCONN), the error once if it failed. UDP: 0 or error. */
 int sock_connect(struct socks *sk, uint64_t now_ns, struct sock *s, const struct ust_addr *a,
                  uint16_t port);
+/* TCP, for data that is about to be sent (MSG_FASTOPEN): as sock_connect(), but 0 if the first write makes the SYN leave (sock_fo_deferred()). */
+int sock_connect_fo(struct socks *sk, uint64_t now_ns, struct sock *s, const struct ust_addr *a,
+                    uint16_t port);
+/* The SYN waits for data (RFC 7413; TCP_FASTOPEN_CONNECT): the next sock_send_commit() takes it along, or sock_fo_go() goes without. */
+bool sock_fo_deferred(const struct sock *s);
+void sock_fo_go(struct socks *sk, uint64_t now_ns, struct sock *s);
 /* Has the handshake that this socket started ended? 0 connected, -EINPROGRESS, or its error (taken). For blocking connect. */
 int sock_connect_result(struct socks *sk, struct sock *s);
 /* connect(AF_UNSPEC). */

@@ -21,13 +21,25 @@ static ssize_t send_error(struct sock *s) {
     return err ? -err : -EPIPE;
 }
 
+/* Not in a handshake, or in one that need not end first (RFC 7413). */
+static bool may_transfer(const struct sock *s, enum tcp_state st) {
+    return st != TCPS_SYN_SENT && (st != TCPS_SYN_RECEIVED || tcp_fo_is_child(s->tcb));
+}
+
+bool sock_fo_deferred(const struct sock *s) { return s->tcb && tcp_fo_deferred(s->tcb); }
+
+void sock_fo_go(struct socks *sk, uint64_t now_ns, struct sock *s) {
+    sk->last_ns = now_ns;
+    tcp_fo_go(sk->tcp, s->tcb);
+}
+
 ssize_t sock_send_reserve(struct socks *sk, struct sock *s, size_t len, struct sbuf_mslice *v,
                           int *cnt, int max) {
     *cnt = 0;
     enum tcp_state st = sock_tcp_state(s);
     if (st == TCPS_CLOSED || st == TCPS_LISTEN)
         return send_error(s);
-    if (st == TCPS_SYN_SENT || st == TCPS_SYN_RECEIVED)
+    if (!may_transfer(s, st) && !tcp_fo_deferred(s->tcb))
         return -EAGAIN;
     if (s->wr_shut || s->so_err || tcp_peek_error(s->tcb))
         return send_error(s);
@@ -181,7 +193,7 @@ void sock_dgram_done(struct socks *sk, struct sock *s, bool consume) {
 
 static int tcp_sock_ioctl(struct sock *s, unsigned long req, int *out) {
     enum tcp_state st = sock_tcp_state(s);
-    bool syn = st == TCPS_SYN_SENT || st == TCPS_SYN_RECEIVED;
+    bool syn = !s->listener && !may_transfer(s, st);
     *out = 0;
     switch (req) {
     case SIOCATMARK:
@@ -244,8 +256,8 @@ static uint32_t tcp_sock_poll(const struct sock *s) {
         r |= POLL_IN | POLLRDHUP;
     if (s->so_err || (ready & PCB_EV_ERR))
         r |= POLLERR;
-    if (st == TCPS_SYN_SENT || st == TCPS_SYN_RECEIVED)
-        return r;
+    if (!may_transfer(s, st))
+        return r | (ready & PCB_EV_OUT ? POLL_OUT : 0);
     if ((ready & PCB_EV_IN) &&
         (s->rcvlowat <= 1 || tcp_inq(s->tcb) >= UST_MIN(s->rcvlowat, s->rcvbuf / 2)))
         r |= POLL_IN;

@@ -148,7 +148,6 @@ static const struct opt_row rows[] = {
     FAIL(TCP, TCP_QUEUE_SEQ, TCP, EINVAL, EINVAL),
     RANGE(TCP, TCP_SAVE_SYN, TCP, 0, 2, XBIT(33)),
     FAIL(TCP, TCP_REPAIR_WINDOW, TCP, EINVAL, EPERM),
-    RANGE(TCP, TCP_FASTOPEN_NO_COOKIE, TCP, 0, 1, XBIT(34)),
     FAIL(TCP, TCP_ZEROCOPY_RECEIVE, TCP, EINVAL, ENOPROTOOPT),
     RANGE(TCP, TCP_INQ, TCP, 0, 1, FIELD(tcp_inq)),
     CONST(TCP, 43 /* TCP_IS_MPTCP */, TCP, 0),
@@ -410,7 +409,6 @@ void sock_opt_inherit(struct sock *child, const struct sock *l) {
     child->defer_accept_s = 0;
     child->priority = c.priority;
     child->incoming_cpu = c.incoming_cpu;
-    child->xint[SOCK_XINT_FASTOPEN] = 0;
 }
 
 void sock_opt_apply(struct sock *s) {

@@ -30,16 +30,28 @@ static int set_congestion(struct tcp_opt *o, const void *val, size_t len) {
     return -ENOENT;
 }
 
-/* TCP_DEFER_ACCEPT is kept by Linux as a number of SYN-ACK retransmissions, so that it reads back rounded: 1, 3, 7 ... 63, 127, then steps of 120 s. */
-static uint16_t defer_round(int32_t s) {
-    uint32_t sum = 1, step = 1;
-    if (s <= 0)
-        return 0;
-    for (int i = 1; sum < (uint32_t)s && i < 255; i++) {
-        step = UST_MIN(step * 2, 120);
+/*
+ * TCP_DEFER_ACCEPT is kept by Linux as a number of timeouts of the SYN-ACK, so that it reads back rounded: 1, 3, 7 ... 63, 127, then steps of
+ * 120 s.
+ */
+static uint8_t defer_timeouts(int32_t s, uint16_t *rounded_s) {
+    uint32_t sum = 0, step = 1;
+    uint8_t cnt = 0;
+    for (; s > 0 && sum < (uint32_t)s && cnt < 255; cnt++) {
         sum += step;
+        step = UST_MIN(step * 2, 120);
     }
-    return (uint16_t)sum;
+    *rounded_s = (uint16_t)sum;
+    return cnt;
+}
+
+/* One key, or two: cookies are made with the first and taken of both. */
+static int set_fastopen_key(struct tcp_opt *o, const void *val, size_t len) {
+    if (len != TCP_FO_KEY_LEN && len != 2 * TCP_FO_KEY_LEN)
+        return -EINVAL;
+    memcpy(o->fo_key, val, len);
+    o->fo_key_cnt = (uint8_t)(len / TCP_FO_KEY_LEN);
+    return 0;
 }
 
 int sock_opt_set_tcp(struct sock *s, int name, const void *val, size_t len) {
@@ -48,6 +60,8 @@ int sock_opt_set_tcp(struct sock *s, int name, const void *val, size_t len) {
     int32_t v;
     if (name == TCP_CONGESTION)
         return set_congestion(o, val, len);
+    if (name == TCP_FASTOPEN_KEY)
+        return set_fastopen_key(o, val, len);
     if (name == TCP_ULP)
         return len < 1 ? -EINVAL : -ENOENT;
     if (len < sizeof v)
@@ -67,8 +81,7 @@ int sock_opt_set_tcp(struct sock *s, int name, const void *val, size_t len) {
                 (int64_t)NS_PER_S * (v == 0 ? LINGER2_DEFAULT_S : UST_MIN(v, LINGER2_MAX_S));
         return 0;
     case TCP_DEFER_ACCEPT:
-        s->defer_accept_s = defer_round(v);
-        o->defer_accept_ns = s->defer_accept_s * NS_PER_S;
+        o->defer_accept = defer_timeouts(v, &s->defer_accept_s);
         return 0;
     case TCP_WINDOW_CLAMP:
         if (v == 0 && st != TCPS_CLOSED)
@@ -81,7 +94,12 @@ int sock_opt_set_tcp(struct sock *s, int name, const void *val, size_t len) {
     case TCP_FASTOPEN:
         if (v < 0 || (st != TCPS_CLOSED && st != TCPS_LISTEN))
             return -EINVAL;
-        s->xint[SOCK_XINT_FASTOPEN] = (uint32_t)UST_MIN(v, FASTOPEN_MAX);
+        o->fo_qlen = (uint32_t)UST_MIN(v, FASTOPEN_MAX);
+        return 0;
+    case TCP_FASTOPEN_NO_COOKIE:
+        if (v < 0 || v > 1 || (st != TCPS_CLOSED && st != TCPS_LISTEN))
+            return -EINVAL;
+        o->fo_no_cookie = v;
         return 0;
     case TCP_FASTOPEN_CONNECT:
         if (v < 0 || v > 1 || st != TCPS_CLOSED)
@@ -125,6 +143,7 @@ static int get_tcp_info(struct socks *sk, struct sock *s, void *val, size_t *len
     u.i.tcpi_snd_wscale = o.snd_wscale & 15;
     u.i.tcpi_rcv_wscale = o.rcv_wscale & 15;
     u.i.tcpi_delivery_rate_app_limited = o.delivery_rate_app_limited;
+    u.i.tcpi_fastopen_client_fail = o.fastopen_client_fail & 3;
     u.i.tcpi_rto = o.rto_us;
     u.i.tcpi_ato = o.ato_us;
     u.i.tcpi_snd_mss = o.snd_mss;
@@ -205,8 +224,13 @@ int sock_opt_get_tcp(struct socks *sk, struct sock *s, int name, void *val, size
         *len = 0;
         return 0;
     case TCP_FASTOPEN:
-        v = (int32_t)s->xint[SOCK_XINT_FASTOPEN];
+        v = (int32_t)o->fo_qlen;
         break;
+    case TCP_FASTOPEN_NO_COOKIE:
+        v = o->fo_no_cookie;
+        break;
+    case TCP_FASTOPEN_KEY:
+        return sock_opt_put(o->fo_key, (size_t)o->fo_key_cnt * TCP_FO_KEY_LEN, val, len);
     case TCP_FASTOPEN_CONNECT:
         v = s->xopt[SOCK_XOPT_FASTOPEN_CONNECT];
         break;

@@ -6,7 +6,6 @@
 #include "sock/sock.h"
 
 /* Places in xint[] and xopt[] that the sock_opt_*.c use; sock_opt.c's table has the others. */
-#define SOCK_XINT_FASTOPEN 6
 #define SOCK_XINT_TIMESTAMPING 7
 #define SOCK_XINT_UNICAST_IF 8
 #define SOCK_XINT_NOTSENT_LOWAT 9

@@ -233,6 +233,15 @@ struct tcb {
     uint8_t urg_byte;
     uint64_t urg_pos; /* stream position of the urgent byte */
 
+    /* Fast open (RFC 7413), tcp_fastopen.c. */
+    bool fo_deferred; /* SYN-SENT: the SYN waits for the first write */
+    bool fo_option;   /* the first SYN has the option */
+    bool fo_child;    /* was in the accept queue before the end of its handshake */
+    bool fo_pending;  /* and is counted in parent->fo_cnt: the handshake is not over */
+    bool fo_reply;    /* the SYN-ACK brings a cookie */
+    bool syn_data, syn_data_acked;
+    uint8_t fo_fail; /* enum tcp_fo_fail */
+
     /* ECN (RFC 3168). */
     bool ecn_echo, ecn_cwr_due;
 
@@ -292,6 +301,14 @@ struct tcb {
     uint32_t dsack_cnt, reord_cnt, ooo_seen, delivered_ce;
 };
 
+/* Why a SYN with data did not work; Linux's numbers (tcpi_fastopen_client_fail). */
+enum tcp_fo_fail {
+    TCP_FO_FINE,
+    TCP_FO_COOKIE_UNAVAILABLE,
+    TCP_FO_DATA_NOT_ACKED,
+    TCP_FO_SYN_RETRANSMITTED
+};
+
 enum tcp_urg { TCP_URG_NONE, TCP_URG_NOT_YET, TCP_URG_VALID, TCP_URG_READ };
 
 TAILQ_HEAD(tcb_queue, tcb);
@@ -309,6 +326,9 @@ struct tcp_listener {
     bool on_evented;
     struct tcb_queue synq, acceptq; /* oldest first */
     TAILQ_ENTRY(tcp_listener) evented;
+    uint32_t fo_cnt,
+        fo_rst_cnt;       /* fast open: children before the end of their handshake; reset ones */
+    uint64_t fo_rst_ns;   /* when the last one was reset */
     uint64_t overflow_ns; /* last time the SYN queue was full: cookies are believed for a while */
 };
 
@@ -441,6 +461,8 @@ bool tcb_time_wait(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *w
 /* RST to the peer (noted), then tcb_done. */
 bool tcb_reset(struct tcp *t, uint64_t now_ns, struct tcb *tb, int err, const char *why);
 /* Options are known on both sides: buffers, MSS, windows start. */
+void tcb_transfer_init(struct tcp *t, uint64_t now_ns, struct tcb *tb);
+/* The same, and ESTABLISHED. */
 void tcb_established(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *why);
 
 /* ---- tcp_timer.c ---- */
@@ -482,6 +504,28 @@ uint32_t tcp_cookie_ts(const struct tcp *t, uint64_t now_ns, const struct tcp_ep
 /* What an echo of it says; false: ECN was not agreed. */
 bool tcp_cookie_ts_read(const struct tcp *t, const struct tcp_ep *ep, uint32_t ts_ecr,
                         struct tcp_opts *o);
+
+/* Of the address pair, for cookies of fast open. */
+uint64_t tcp_fo_hash(const struct tcp *t, const struct tcp_ep *ep, uint64_t epoch);
+
+/* ---- tcp_fastopen.c ---- */
+void tcp_fo_fini(struct tcp *t);
+/* connect() with fast open: what the SYN does, after its address pair is known. */
+void tcp_fo_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb);
+/* Bytes that a SYN may take along. */
+uint32_t tcp_fo_room(struct tcp *t, const struct tcb *tb);
+void tcp_fo_syn_option(struct tcp *t, const struct tcb *tb, struct tcp_opts *o);
+void tcp_fo_synack_option(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct tcp_opts *o);
+/* The SYN-ACK to our SYN, its ACK taken already: a cookie in it is kept, data not acknowledged becomes unsent. */
+void tcp_fo_synack(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in *in);
+/* The peer's SYN crossed ours. */
+void tcp_fo_crossed(struct tcp *t, struct tcb *tb);
+/* A SYN for l, tb its child: true if it becomes one of fast open (tcp_fo_child(), once it is in the accept queue). */
+bool tcp_fo_syn(struct tcp *t, uint64_t now_ns, struct tcp_listener *l, struct tcb *tb,
+                const struct tcp_in *in);
+void tcp_fo_child(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct tcp_in *in);
+/* Its handshake is over, one way or the other. */
+void tcp_fo_settled(uint64_t now_ns, struct tcb *tb, bool reset);
 
 /* ---- tcp_seg.c: the scoreboard ---- */
 /* An object for len bytes from snd_nxt, in flight from now; NULL: memory. Moves snd_nxt. */
@@ -598,7 +642,7 @@ enum drop tcp_rx_tcb(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct tcp_
 struct tcp_listener *tcp_listener_find(struct tcp *t, const struct ust_addr *laddr, uint16_t lport,
                                        const struct ust_addr *raddr, uint16_t rport);
 /* The third ACK: to the accept queue. False: there is no room, or data is awaited; stay in SYN-RECEIVED. */
-bool tcp_listen_promote(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in *in);
+bool tcp_listen_promote(struct tcp *t, struct tcb *tb, const struct tcp_in *in);
 void tcp_listen_forget(struct tcp *t, struct tcb *tb);
 void tcp_peer_options(struct tcp *t, struct tcb *tb, const struct tcp_hdr *h);
 void tcp_tw_free(struct tcp *t, struct tcp_tw *tw);

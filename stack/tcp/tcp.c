@@ -9,6 +9,7 @@ void tcp_cfg_default(struct tcp_cfg *cfg) {
     cfg->sndbuf_max = 4u << 20;
     cfg->rcvbuf_default = 1u << 20;
     cfg->rcvbuf_max = 6u << 20;
+    cfg->fastopen = TCP_FO_CLIENT | TCP_FO_SERVER;
     cfg->max_conns = 65536;
     cfg->max_syn = 4096;
     cfg->max_tw = 65536;
@@ -74,6 +75,7 @@ void tcp_fini(struct tcp *t) {
         span_free(ar, t->listeners);
     if (t->ctl)
         span_free(ar, t->ctl);
+    tcp_fo_fini(t);
     htab_fini(&t->conns, ar);
 }
 
@@ -219,6 +221,7 @@ void tcb_port_drop(struct tcp *t, struct tcb *tb) {
     }
     struct tcp_listener *l = tb->parent;
     if (l) {
+        tcp_fo_settled(0, tb, false);
         tb->parent = NULL;
         tcp_listener_unref(t, l, true);
     }

@@ -42,6 +42,8 @@ enum tcp_state {
 struct tcb;
 struct tcp_listener;
 
+#define TCP_FO_KEY_LEN 16
+
 /* What an owner may set; defaults are Linux's. Times in ns, sizes in bytes. */
 struct tcp_opt {
     bool nodelay, cork, quickack_off;
@@ -51,19 +53,27 @@ struct tcp_opt {
     uint64_t user_timeout_ns;             /* 0: by retries */
     uint8_t syn_retries;                  /* 6 */
     int64_t linger2_ns;                   /* FIN-WAIT-2 of an orphan: 60 s; < 0: none */
-    uint64_t defer_accept_ns;             /* listener: 0 off */
-    uint16_t maxseg;                      /* 0: from the MTU */
-    uint32_t window_clamp;                /* 0: none */
-    uint32_t notsent_lowat;               /* UINT32_MAX: none */
-    uint32_t sndbuf, rcvbuf;              /* limits; *_locked: set by the program, do not tune */
+    uint8_t
+        defer_accept; /* listener, TCP_DEFER_ACCEPT: timeouts of the SYN-ACK to wait for data; 0 off */
+    uint16_t maxseg;         /* 0: from the MTU */
+    uint32_t window_clamp;   /* 0: none */
+    uint32_t notsent_lowat;  /* UINT32_MAX: none */
+    uint32_t sndbuf, rcvbuf; /* limits; *_locked: set by the program, do not tune */
     bool sndbuf_locked, rcvbuf_locked;
     bool oobinline;
     uint8_t tos, ttl; /* ttl 0: default */
     uint8_t pmtudisc; /* IP_PMTUDISC_*; default WANT */
     uint8_t cc;       /* enum tcp_cc_kind */
     bool ecn;
-    bool hystart_off; /* slow start until there is loss */
+    bool hystart_off;  /* slow start until there is loss */
+    bool fo_no_cookie; /* TCP_FASTOPEN_NO_COOKIE: both sides do without */
+    uint32_t
+        fo_qlen; /* listener, TCP_FASTOPEN: children before the end of their handshake; 0 off */
+    uint8_t fo_key_cnt; /* listener, TCP_FASTOPEN_KEY: 0 the stack's, 1, 2 with the key before */
+    uint8_t fo_key[2][TCP_FO_KEY_LEN];
 };
+
+enum tcp_fo_cfg { TCP_FO_CLIENT = 1, TCP_FO_SERVER = 2 }; /* bits, as in Linux's sysctl */
 
 struct tcp_cfg { /* of the stack */
     uint8_t cc;  /* default congestion control */
@@ -72,6 +82,9 @@ struct tcp_cfg { /* of the stack */
     uint32_t sndbuf_default, sndbuf_max; /* 256 KB, 4 MB */
     uint32_t rcvbuf_default, rcvbuf_max; /* 1 MB (start), 6 MB */
     uint32_t max_conns, max_syn, max_tw;
+    uint8_t
+        fastopen; /* enum tcp_fo_cfg; both sides by default. departs from Linux, whose net.ipv4.tcp_fastopen
+                         leaves the server's side off: here TCP_FASTOPEN on the listener is enough */
     uint32_t max_orphans; /* closed by their owners and not done; more are reset */
 };
 
@@ -83,6 +96,8 @@ struct tcp_stats {
     uint64_t fast_recoveries, rtos, ooo_segs, dup_segs, challenge_acks, paws_drops;
     uint64_t estab_resets, listen_overflows, listen_drops, orphan_resets;
     uint64_t dsack_rx, undos, tlp_probes, cookies_sent, cookies_ok, cookies_failed;
+    uint64_t fo_active, fo_passive,
+        fo_fails; /* SYN data acknowledged, taken; not acknowledged, bad cookies */
 };
 
 TAILQ_HEAD(tcp_dirty, tcb);
@@ -91,6 +106,7 @@ TAILQ_HEAD(tcp_evented_listeners, tcp_listener);
 TAILQ_HEAD(tcp_tw_age, tcp_tw);
 #define TCP_CTL_CAP 256 /* RSTs and ACKs without a connection waiting for tcp_flush */
 struct tcp_ctl;
+struct tcp_fo_entry;
 
 struct tcp {
     struct core *c;
@@ -106,6 +122,7 @@ struct tcp {
     struct tcp_ctl *ctl;                            /* TCP_CTL_CAP */
     uint32_t ctl_cnt, ctl_first;
     uint32_t tcb_cnt, syn_cnt, tw_cnt, orphan_cnt;
+    struct tcp_fo_entry *fo_cache; /* RFC 7413 4.1.3; NULL until there is a cookie */
     struct token_bucket challenge, resets;
     struct tcp_stats stats;
 };
@@ -125,6 +142,17 @@ int tcp_bind(struct tcp *t, struct tcb *tb, const struct ust_addr *a, uint16_t p
 /* Starts the handshake (chooses port and source if need be). 0, -ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL (no ports left, or this 4-tuple exists), -EISCONN, -EALREADY. */
 int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
                 uint16_t port);
+/*
+ * The same with fast open (RFC 7413): if there is a cookie for that address, or none is needed, no SYN leaves before the first tcp_send_commit()
+ * or tcp_fo_go(), and tcp_fo_deferred() says so. Else the SYN asks for a cookie.
+ */
+int tcp_connect_fo(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
+                   uint16_t port);
+bool tcp_fo_deferred(const struct tcb *tb);
+/* The SYN leaves without data. */
+void tcp_fo_go(struct tcp *t, struct tcb *tb);
+/* A child that was accepted before the end of its handshake: it may read and write. */
+bool tcp_fo_is_child(const struct tcb *tb);
 /*
  * Makes a bound (or ephemeral) tcb a listener; tb is consumed on success and *out is the listener. 0, -EADDRINUSE. listen() again only changes the backlog.
  */
@@ -190,6 +218,7 @@ uint32_t tcp_mss_now(const struct tcb *tb); /* TCP_MAXSEG */
 /* Everything that TCP_INFO tells, in its units. */
 struct tcp_info_out {
     uint8_t state, ca_state, retransmits, probes, backoff, options, snd_wscale, rcv_wscale;
+    uint8_t fastopen_client_fail;
     uint32_t rto_us, ato_us, snd_mss, rcv_mss, unacked, sacked, lost, retrans;
     uint32_t last_data_sent_ms, last_data_recv_ms, last_ack_recv_ms;
     uint32_t pmtu, rcv_ssthresh, rtt_us, rttvar_us, snd_ssthresh, snd_cwnd, advmss, reordering;

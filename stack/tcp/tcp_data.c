@@ -15,13 +15,23 @@ int tcp_peek_error(const struct tcb *tb) { return tb->err; }
 
 #define NOTSENT_CHUNK 65536u
 
+/* The handshake is over, or need not be (RFC 7413 4.2.2). */
+static bool may_transfer(const struct tcb *tb) {
+    return tb->state != TCPS_SYN_SENT && (tb->state != TCPS_SYN_RECEIVED || tb->fo_child);
+}
+
 ssize_t tcp_send_reserve(struct tcp *t, struct tcb *tb, size_t len, struct sbuf_mslice *v, int *cnt,
                          int max) {
     int e;
     *cnt = 0;
     if (tb->err || tb->wr_shut || tb->state == TCPS_CLOSED)
         return (e = tcp_take_error(tb)) ? -e : -EPIPE;
-    if (tb->state == TCPS_SYN_SENT || tb->state == TCPS_SYN_RECEIVED) {
+    if (tcp_fo_deferred(tb)) {
+        size_t n = UST_MIN(len, (size_t)tcp_fo_room(t, tb));
+        n = sbuf_reserve(&tb->snd, &t->c->arena, n, v, cnt, max);
+        return n > 0 || len == 0 ? (ssize_t)n : -ENOBUFS;
+    }
+    if (!may_transfer(tb)) {
         tb->nospace = true;
         return -EAGAIN;
     }
@@ -57,6 +67,8 @@ void tcp_send_commit(struct tcp *t, uint64_t now_ns, struct tcb *tb, size_t n, b
         tb->snd_up_valid = true;
     }
     tb->more = more;
+    if (tcp_fo_deferred(tb))
+        tcp_fo_go(t, tb);
     tcb_mark_dirty(t, tb);
 }
 
@@ -156,7 +168,9 @@ uint8_t tcp_ready(struct tcb *tb) {
         ev |= PCB_EV_HUP;
     if (tb->rd_shut)
         ev |= PCB_EV_IN | PCB_EV_RDHUP;
-    if (tb->state != TCPS_SYN_SENT && tb->state != TCPS_SYN_RECEIVED) {
+    if (tcp_fo_deferred(tb)) /* Linux: a write is what makes it go */
+        ev |= PCB_EV_OUT;
+    if (may_transfer(tb)) {
         size_t target = at_mark(tb) && !tb->opt.oobinline ? 2 : 1;
         if (sbuf_len(&tb->rcv) >= target)
             ev |= PCB_EV_IN;

@@ -16,6 +16,7 @@ static uint32_t segs(const struct tcb *tb, uint32_t bytes) {
 #define OPT_SACK 2
 #define OPT_WSCALE 4
 #define OPT_ECN 8
+#define OPT_SYN_DATA 32
 
 void tcp_chrono_update(struct tcb *tb, uint64_t now_ns) {
     enum tcp_chrono is = TCP_CHRONO_BUSY;
@@ -41,7 +42,9 @@ void tcp_info(const struct tcp *t, uint64_t now_ns, const struct tcb *tb, struct
     o->probes = tb->probe_cnt ? tb->probe_cnt : tb->keep_cnt;
     o->backoff = tb->backoff;
     o->options = (uint8_t)((tb->ts_ok ? OPT_TIMESTAMPS : 0) | (tb->sack_ok ? OPT_SACK : 0) |
-                           (tb->wscale_ok ? OPT_WSCALE : 0) | (tb->ecn_ok ? OPT_ECN : 0));
+                           (tb->wscale_ok ? OPT_WSCALE : 0) | (tb->ecn_ok ? OPT_ECN : 0) |
+                           (tb->syn_data_acked ? OPT_SYN_DATA : 0));
+    o->fastopen_client_fail = tb->fo_fail;
     o->snd_wscale = tb->snd_wscale;
     o->rcv_wscale = tb->rcv_wscale;
     o->rto_us = us(tb->rtt.rto_ns ? tcb_rto(tb) : TCP_RTO_INIT_NS);

@@ -9,7 +9,7 @@
  */
 #include "tcp/tcb.h"
 
-enum purpose { FOR_ISN = 1, FOR_TS, FOR_COOKIE };
+enum purpose { FOR_ISN = 1, FOR_TS, FOR_COOKIE, FOR_FASTOPEN };
 
 static uint64_t keyed(const struct tcp *t, enum purpose why, const struct tcp_ep *ep, bool ports,
                       uint64_t extra) {
@@ -32,6 +32,11 @@ seq_t tcp_isn(const struct tcp *t, uint64_t now_ns, const struct tcp_ep *ep) {
 /* By address pair, so that timestamps grow from one connection to the next (RFC 6191) as on Linux. */
 uint32_t tcp_ts_offset(const struct tcp *t, const struct tcp_ep *ep) {
     return (uint32_t)keyed(t, FOR_TS, ep, false, 0);
+}
+
+/* RFC 7413 4.1.2. */
+uint64_t tcp_fo_hash(const struct tcp *t, const struct tcp_ep *ep, uint64_t epoch) {
+    return keyed(t, FOR_FASTOPEN, ep, false, epoch);
 }
 
 /* Linux's table (net/ipv4/syncookies.c), ours has eight. */

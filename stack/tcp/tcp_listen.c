@@ -164,25 +164,38 @@ void tcp_listen_forget(struct tcp *t, struct tcb *tb) {
     tb->on_synq = tb->on_acceptq = false;
 }
 
+static void to_acceptq(struct tcp *t, struct tcb *tb) {
+    struct tcp_listener *l = tb->parent;
+    tb->on_acceptq = true;
+    l->accept_cnt++;
+    TAILQ_INSERT_TAIL(&l->acceptq, tb, queue);
+    tcp_listener_event(t, l, PCB_EV_IN);
+}
+
+static void to_synq(struct tcp *t, struct tcb *tb) {
+    struct tcp_listener *l = tb->parent;
+    tb->on_synq = true;
+    TAILQ_INSERT_TAIL(&l->synq, tb, queue);
+    l->syn_cnt++;
+    t->syn_cnt++;
+}
+
 static bool accept_full(const struct tcp_listener *l) { return l->accept_cnt > l->backlog; }
 
-bool tcp_listen_promote(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in *in) {
+bool tcp_listen_promote(struct tcp *t, struct tcb *tb, const struct tcp_in *in) {
     struct tcp_listener *l = tb->parent;
     if (accept_full(l)) {
         tb->synack_acked = true;
         t->stats.listen_overflows++;
         return false;
     }
-    if (tb->opt.defer_accept_ns && in->seg_len == 0 && !(in->h.flags & TCPF_FIN) &&
-        now_ns < tb->born_ns + tb->opt.defer_accept_ns) {
+    /* TCP_DEFER_ACCEPT, as Linux's tcp_check_req(): a bare ACK does not count before its time is over. */
+    if (tb->rtx_cnt < tb->opt.defer_accept && in->seg_len == 0 && !(in->h.flags & TCPF_FIN)) {
         tb->synack_acked = true;
         return false;
     }
     tcp_listen_forget(t, tb);
-    tb->on_acceptq = true;
-    l->accept_cnt++;
-    TAILQ_INSERT_TAIL(&l->acceptq, tb, queue);
-    tcp_listener_event(t, l, PCB_EV_IN);
+    to_acceptq(t, tb);
     return true;
 }
 
@@ -215,6 +228,8 @@ static struct tcb *child_new(struct tcp *t, uint64_t now_ns, struct tcp_listener
     tb->ep.lport = in->h.dport;
     tb->ep.rport = in->h.sport;
     tb->born_ns = now_ns;
+    tb->opt.fo_qlen = 0; /* of listeners */
+    tb->opt.fo_key_cnt = 0;
     tb->parent = l;
     l->refs++;
     l->live_refs++;
@@ -230,11 +245,6 @@ static void child_born(struct tcp *t, uint64_t now_ns, struct tcb *tb, seq_t iss
     tb->snd_una_pos = UINT64_MAX;
     tcp_rack_init(tb);
     tcp_state_set(t, now_ns, tb, TCPS_SYN_RECEIVED, why);
-    struct tcp_listener *l = tb->parent;
-    tb->on_synq = true;
-    TAILQ_INSERT_TAIL(&l->synq, tb, queue);
-    l->syn_cnt++;
-    t->syn_cnt++;
     tcp_ep_hash(t, &tb->ep);
     slab_birth(&t->c->arena, tb);
 }
@@ -304,7 +314,14 @@ static enum drop rx_syn(struct tcp *t, uint64_t now_ns, struct tcp_listener *l, 
         assert(old && old->kind == TCP_EP_TW);
         tcp_tw_free(t, (struct tcp_tw *)(void *)old);
     }
+    bool fastopen = tcp_fo_syn(t, now_ns, l, tb, in);
     child_born(t, now_ns, tb, isn ? *isn : tcp_isn(t, now_ns, &tb->ep), "SYN received");
+    if (fastopen) {
+        to_acceptq(t, tb);
+        tcp_fo_child(t, now_ns, tb, in);
+    } else {
+        to_synq(t, tb);
+    }
     tb->syn_due = true;
     tcb_mark_dirty(t, tb);
     return DROP_NONE;
@@ -336,8 +353,9 @@ static enum drop rx_cookie(struct tcp *t, uint64_t now_ns, struct tcp_listener *
     }
     tcp_peer_options(t, tb, &syn);
     child_born(t, now_ns, tb, iss, "SYN cookie");
+    to_synq(t, tb);
     tb->snd_nxt = seq_add(iss, 1);
-    tb->opt.defer_accept_ns = 0;
+    tb->opt.defer_accept = 0;
     return tcp_rx_tcb(t, now_ns, tb, in);
 }
 

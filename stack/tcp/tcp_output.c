@@ -32,7 +32,7 @@ struct out_seg {
 };
 
 /* RFC 9293 3.2 MUST-65 */
-static void opts_syn(const struct tcb *tb, struct tcp_opts *o) {
+static void opts_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct tcp_opts *o) {
     bool active = tb->state == TCPS_SYN_SENT;
     /* RFC 9293 3.7.1 MUST-14, SHLD-5 */
     o->has_mss = true;
@@ -42,6 +42,10 @@ static void opts_syn(const struct tcb *tb, struct tcp_opts *o) {
     o->wscale = tb->rcv_wscale;
     o->sack_ok = active || tb->sack_ok;
     o->has_ts = active || tb->ts_ok;
+    if (active)
+        tcp_fo_syn_option(t, tb, o);
+    else
+        tcp_fo_synack_option(t, now_ns, tb, o);
 }
 
 static uint8_t sack_room(const struct tcb *tb) { return tb->ts_ok ? 3 : TCP_SACK_MAX; }
@@ -110,9 +114,9 @@ static void emit(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ou
     h.flags = o->flags;
     flow_of(tb, &f);
     if (o->flags & TCPF_SYN) {
-        opts_syn(tb, &h.opts);
+        opts_syn(t, now_ns, tb, &h.opts);
         /* RFC 7323 2.2: a SYN's window is not scaled. */
-        h.wnd = (uint16_t)UST_MIN(tb->rcv_wnd, 65535u);
+        h.wnd = (uint16_t)UST_MIN(tcb_rcv_open(tb), 65535u);
         if (tb->opt.ecn && !(o->flags & TCPF_ACK) && tb->rtx_cnt == 0)
             h.flags |= TCPF_ECE |
                        TCPF_CWR; /* RFC 3168 6.1.1; without it after a loss (RFC 3168 6.1.1.1) */
@@ -219,11 +223,23 @@ static uint32_t window_room(const struct tcb *tb) {
 
 /* ---- reasons ---- */
 
+/* Data for the first SYN (RFC 7413 4.2.1): its bytes, in flight in a segment of their own. */
+static uint32_t syn_data(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
+    uint32_t n = (uint32_t)UST_MIN((uint64_t)tcp_fo_room(t, tb), sbuf_len(&tb->snd));
+    struct tcp_seg *s = n > 0 ? tcp_seg_append(t, now_ns, tb, n, 0) : NULL;
+    if (!s)
+        return 0;
+    s->mss = (uint16_t)n;
+    tb->syn_data = true;
+    return n;
+}
+
 static bool send_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     if (!tb->syn_due)
         return true;
     if (link_full(t))
         return false;
+    struct out_seg o = {.seq = tb->iss, .flags = TCPF_SYN};
     struct tcp_seg *s = tcp_seg_first(tb);
     if (!s) {
         s = tcp_seg_append(t, now_ns, tb, 1, SEG_SYN);
@@ -231,10 +247,10 @@ static bool send_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
             tcb_arm(t, tb, TCPT_PACE, now_ns + 100 * NS_PER_MS);
             return true;
         }
+        o.mss = o.len = tb->state == TCPS_SYN_SENT ? syn_data(t, now_ns, tb) : 0;
     } else {
         tcp_seg_mark_sent_again(t, now_ns, tb, s);
     }
-    struct out_seg o = {.seq = tb->iss, .flags = TCPF_SYN, .mss = 1};
     if (tb->state == TCPS_SYN_RECEIVED)
         o.flags |= TCPF_ACK;
     tb->syn_due = false;
@@ -552,8 +568,12 @@ bool tcp_output(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         return false;
     if (tb->state == TCPS_SYN_SENT)
         return !send_syn(t, now_ns, tb);
-    if (tb->state == TCPS_SYN_RECEIVED)
-        return !(send_syn(t, now_ns, tb) && send_ack(t, now_ns, tb));
+    if (tb->state ==
+        TCPS_SYN_RECEIVED) { /* RFC 7413 4.2.2: the answer need not wait for the handshake */
+        bool early = tb->fo_child && tcp_seg_first(tb);
+        return !(send_syn(t, now_ns, tb) && (!early || send_new(t, now_ns, tb)) &&
+                 send_ack(t, now_ns, tb));
+    }
     seq_t before = tb->snd_nxt;
     if (may_send_data(tb)) {
         if (!send_lost(t, now_ns, tb) || !send_tlp(t, now_ns, tb) || !send_new(t, now_ns, tb))

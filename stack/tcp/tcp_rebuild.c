@@ -80,6 +80,7 @@ static void rebuild_tcb(struct tcp *t, struct tcb *tb) {
     if (l) {
         l->refs++;
         l->live_refs++;
+        l->fo_cnt += tb->fo_pending;
         if (tb->on_synq) {
             TAILQ_INSERT_TAIL(&l->synq, tb, queue);
             l->syn_cnt++;
@@ -113,7 +114,7 @@ void tcp_rebuild(struct tcp *t, uint64_t now_ns) {
     while ((l = slab_next_alive(ar, SLAB_TCP_LISTENER, l))) {
         TAILQ_INIT(&l->synq);
         TAILQ_INIT(&l->acceptq);
-        l->refs = l->live_refs = l->syn_cnt = l->accept_cnt = 0;
+        l->refs = l->live_refs = l->syn_cnt = l->accept_cnt = l->fo_cnt = 0;
         l->on_evented = false;
         port_restore(&t->ports, &l->bind);
         if (l->closed)
@@ -233,6 +234,8 @@ static const char *check_tcb(struct tcp *t, const struct tcb *tb) {
     MUST(!tb->fin_sent || tb->fin_wanted);
     MUST(tb->on_synq + tb->on_acceptq < 2);
     MUST(!tb->on_synq || tb->state == TCPS_SYN_RECEIVED);
+    MUST(!tb->fo_pending || (tb->parent && tb->fo_child && tb->state == TCPS_SYN_RECEIVED));
+    MUST(!tb->fo_deferred || tb->state != TCPS_SYN_SENT || tcb_outstanding(tb) == 0);
     return check_timers(tb);
 }
 

@@ -83,11 +83,12 @@ static enum drop step_reset(struct tcp *t, uint64_t now_ns, struct tcb *tb, cons
     }
     int err = ECONNRESET;
     /* RFC 9293 3.5 MUST-11 */
-    if (tb->state == TCPS_SYN_RECEIVED)
+    if (tb->state == TCPS_SYN_RECEIVED && !tb->fo_child)
         err = ECONNREFUSED; /* active open; a child of a listener just goes */
     else if (tb->state == TCPS_CLOSE_WAIT)
         err = EPIPE;
     t->stats.resets_in++;
+    tcp_fo_settled(now_ns, tb, true);
     tcb_done(t, now_ns, tb, err, "RST received");
     *gone = true;
     return DROP_NONE;
@@ -117,6 +118,7 @@ static void established_passive(struct tcp *t, uint64_t now_ns, struct tcb *tb,
     tb->snd_wnd = (uint32_t)in->h.wnd << tb->snd_wscale;
     tb->max_snd_wnd = tb->snd_wnd;
     tcb_disarm(tb, TCPT_RTX);
+    tcp_fo_settled(now_ns, tb, false);
     tcb_established(t, now_ns, tb, "ACK of SYN");
     t->stats.passive_opens++;
     if (tb->fin_wanted) { /* closed while it opened */
@@ -131,7 +133,7 @@ static enum drop step_ack_syn_received(struct tcp *t, uint64_t now_ns, struct tc
         tcp_ctl_rst(t, now_ns, in);
         return DROP_TCP_ACK_SYN_RCVD;
     }
-    if (tb->on_synq && !tcp_listen_promote(t, now_ns, tb, in))
+    if (tb->on_synq && !tcp_listen_promote(t, tb, in))
         return DROP_TCP_ACCEPT_QUEUE;
     established_passive(t, now_ns, tb, in);
     return DROP_NONE;
@@ -387,6 +389,8 @@ enum drop tcp_rx(struct tcp *t, uint64_t now_ns, const struct ip_rx *rx) {
         seq_eq(in.h.seq, tb->irs)) { /* our SYN-ACK got lost: RFC 9293 3.10.7.4, as Linux */
         if (!tb->syn_due && tcp_challenge_allowed(t, now_ns, &tb->oow_ack_ns)) {
             tb->syn_due = true;
+            tcb_rearm_rtx(t, now_ns,
+                          tb); /* both ends' timers are due at the same time: one answer */
             tcb_mark_dirty(t, tb);
         }
         return DROP_TCP_WINDOW;

@@ -68,6 +68,7 @@ enum drop tcp_rx_syn_sent(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct
     take_syn(t, now_ns, tb, in);
     if (!(in->h.flags & TCPF_ACK)) { /* simultaneous open, RFC 9293 3.5 MUST-10, figure 8 */
         tb->ecn_ok = tb->opt.ecn && (in->h.flags & (TCPF_ECE | TCPF_CWR)) == (TCPF_ECE | TCPF_CWR);
+        tcp_fo_crossed(t, tb);
         tcp_state_set(t, now_ns, tb, TCPS_SYN_RECEIVED, "SYN received");
         tb->syn_due = true;
         tcb_mark_dirty(t, tb);
@@ -79,6 +80,7 @@ enum drop tcp_rx_syn_sent(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct
     uint8_t retries = tb->rtx_cnt;
     tcp_ack(t, now_ns, tb, in, &a);
     tb->rtx_cnt = retries;
+    tcp_fo_synack(t, now_ns, tb, in);
     tcb_established(t, now_ns, tb, "SYN-ACK received");
     tb->ack_now = true; /* also of what came with it */
     tcb_mark_dirty(t, tb);

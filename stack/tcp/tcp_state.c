@@ -58,24 +58,28 @@ void tcp_state_set(struct tcp *t, uint64_t now_ns, struct tcb *tb, enum tcp_stat
                    "%s -> %s (%s)", names[old], names[s], why);
 }
 
-void tcb_established(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *why) {
+void tcb_transfer_init(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     tcb_mss_update(t, tb);
-    tcp_state_set(t, now_ns, tb, TCPS_ESTABLISHED, why);
     tb->ever_connected = true;
     tb->last_ack_ns = tb->last_tx_ns = now_ns;
     tcp_rack_init(tb);
     /* RFC 6928 2, and RFC 5681 3.1 if the SYN had to be sent more than twice. */
-    tb->snd_cwnd = (tb->total_retrans > 1 ? 1 : TCP_IW_SEGS) * tb->snd_mss;
+    tb->snd_cwnd = (tb->rtx_cnt > 1 ? 1 : TCP_IW_SEGS) * tb->snd_mss;
     tb->snd_ssthresh = UINT32_MAX;
     tb->delivered_ns = now_ns;
-    tb->total_retrans = 0;
     tcp_cc(tb)->init(tb, now_ns);
+    tcp_wnd_init(tb);
+    tcp_sndbuf_grow(t, tb);
+}
+
+void tcb_established(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *why) {
+    if (!tb->fo_child)
+        tcb_transfer_init(t, now_ns, tb);
+    tcp_state_set(t, now_ns, tb, TCPS_ESTABLISHED, why);
     if (tb->rtt.srtt_ns == 0 && tb->rtx_cnt > 0) /* RFC 6298 5.7 */
         tb->rtt.rto_ns = TCP_RTO_FALLBACK_NS;
     tb->rtx_cnt = tb->backoff = 0;
     tb->rtx_start_ns = 0;
-    tcp_wnd_init(tb);
-    tcp_sndbuf_grow(t, tb);
     if (tb->opt.keepalive)
         tcb_arm(t, tb, TCPT_KEEP, now_ns + tb->opt.keep_idle_ns);
     tcb_event(t, tb, PCB_EV_OUT);
@@ -88,6 +92,7 @@ bool tcb_done(struct tcp *t, uint64_t now_ns, struct tcb *tb, int err, const cha
         t->stats.attempt_fails++;
     else if ((old == TCPS_ESTABLISHED || old == TCPS_CLOSE_WAIT) && err)
         t->stats.estab_resets++;
+    tcp_fo_settled(now_ns, tb, false);
     if (old != TCPS_CLOSED)
         tcp_state_set(t, now_ns, tb, TCPS_CLOSED, why);
     if ((tb->sock == NULL && !tb->on_acceptq) || tb->on_synq) {

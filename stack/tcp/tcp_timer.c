@@ -77,16 +77,19 @@ static void advise(struct tcp *t, uint64_t now_ns, const struct tcb *tb) {
         neigh_doubt(&t->net->neigh, now_ns, &path.next_hop);
 }
 
+/* Linux's syn_ack_recalc(), with one more for fast open. waits: the ACK was there, data is not. */
+static bool synack_timed_out(const struct tcb *tb, bool waits) {
+    if (waits && tb->rtx_cnt < tb->opt.defer_accept)
+        return false;
+    return tb->rtx_cnt >= TCP_SYNACK_RETRIES + tb->fo_child;
+}
+
 /* RFC 9293 3.8.3 MUST-22 */
 static bool on_rtx_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     bool passive = tb->parent != NULL;
-    if (passive && tb->synack_acked && tb->opt.defer_accept_ns &&
-        now_ns < tb->born_ns + tb->opt.defer_accept_ns) {
-        tcb_arm(t, tb, TCPT_RTX, tb->born_ns + tb->opt.defer_accept_ns);
-        return false;
-    }
+    bool waits = tb->opt.defer_accept > 0 && tb->synack_acked;
     /* One that was closed meanwhile is an orphan, whatever TCP_SYNCNT was. */
-    bool out = passive ? tb->rtx_cnt >= TCP_SYNACK_RETRIES
+    bool out = passive ? synack_timed_out(tb, waits)
                        : syn_timed_out(tb, now_ns) || (!is_owned(tb) && rtx_timed_out(tb, now_ns));
     if (out)
         return tcb_done(t, now_ns, tb, timeout_error(tb), "handshake timed out");
@@ -94,7 +97,8 @@ static bool on_rtx_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
         tb->rtx_start_ns = now_ns;
     advise(t, now_ns, tb);
     tb->backoff = tb->rtx_cnt;
-    tb->syn_due = true;
+    /* A peer that waits for us to take its ACK is not asked again before TCP_DEFER_ACCEPT is over. */
+    tb->syn_due = !waits || tb->rtx_cnt >= tb->opt.defer_accept;
     tcb_mark_dirty(t, tb);
     arm_rtx(t, now_ns, tb);
     return false;

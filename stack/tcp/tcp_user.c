@@ -127,8 +127,8 @@ static int choose_port(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
 }
 
 /* RFC 9293 3.9.1.1 MUST-44 */
-int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
-                uint16_t port) {
+static int open_active(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
+                       uint16_t port, bool fastopen) {
     struct net_path path;
     if (tb->state == TCPS_SYN_SENT || tb->state == TCPS_SYN_RECEIVED || tb->pin > 0)
         return -EALREADY;
@@ -165,8 +165,20 @@ int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust
     tcp_state_set(t, now_ns, tb, TCPS_SYN_SENT, "connect");
     t->stats.active_opens++;
     tb->syn_due = true;
+    if (fastopen)
+        tcp_fo_connect(t, now_ns, tb);
     tcb_mark_dirty(t, tb);
     return 0;
+}
+
+int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
+                uint16_t port) {
+    return open_active(t, now_ns, tb, a, port, false);
+}
+
+int tcp_connect_fo(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust_addr *a,
+                   uint16_t port) {
+    return open_active(t, now_ns, tb, a, port, true);
 }
 
 /* ---- close ---- */
@@ -174,8 +186,12 @@ int tcp_connect(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct ust
 /* FIN behind what has been written. */
 static void send_fin(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *why) {
     tb->fin_wanted = tb->wr_shut = true;
-    if (tb->state == TCPS_SYN_RECEIVED)
-        return; /* simultaneous open: RFC 9293 3.10.4, queued until ESTABLISHED */
+    if (tb->state ==
+        TCPS_SYN_RECEIVED) { /* RFC 9293 3.10.4: queued until ESTABLISHED; RFC 7413 4.2.2 need not wait */
+        if (tb->fo_child)
+            tcb_mark_dirty(t, tb);
+        return;
+    }
     tcp_state_set(t, now_ns, tb, tb->state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK : TCPS_FIN_WAIT_1,
                   why);
     tcb_mark_dirty(t, tb);

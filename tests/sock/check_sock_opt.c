@@ -71,7 +71,6 @@ static const struct {
     {IPPROTO_TCP, 24 /* TCP_TIMESTAMP */, GET, "a clock"},
     {IPPROTO_TCP, 26 /* TCP_CC_INFO */, GET, "cubic has none"},
     {IPPROTO_TCP, 32 /* TCP_MD5SIG_EXT */, ALL, "refused"},
-    {IPPROTO_TCP, 33 /* TCP_FASTOPEN_KEY */, ALL, "unknown"},
     {IPPROTO_TCP, 37 /* TCP_TX_DELAY */, ALL, "unknown"},
     {IPPROTO_TCP, 42, ALL, "unknown"},
     {IPPROTO_TCP, 44 /* TCP_RTO_MAX_MS */, ALL, "unknown"},

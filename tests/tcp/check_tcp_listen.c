@@ -88,12 +88,28 @@ static const struct tcp_case cases[] = {
     C("cookies are not believed when none were sent",
       L(8) "< abs . 5:5(0) ack 1234567\n> abs R 1234567:1234567(0)\ncount cookies_ok 0\n"),
     C("TCP_DEFER_ACCEPT: nobody is told before there is data",
-      L(5) "opt defer_accept 10\n" SYN(1) ACK(
+      L(5) "opt defer_accept 4\n" SYN(1) ACK(
           1) "count acceptq 0\n+3 nothing\n"
              "< [1] P. 1:11(10) ack 1\n> [1] . 1:1(0) ack 11\ncount acceptq 1\naccept\nread 10\n"),
-    C("TCP_DEFER_ACCEPT: after its time the SYN-ACK asks again, and the ACK is taken",
-      L(5) "opt defer_accept 3\n" SYN(1)
-          ACK(1) "+3 > [1] S. 0:0(0) ack 1\n" ACK(1) "count acceptq 1\n"),
+    C("TCP_DEFER_ACCEPT: or a FIN",
+      L(5) "opt defer_accept 4\n" SYN(1) ACK(1) "< [1] F. 1:1(0) ack 1\n> [1] . 1:1(0) ack 2\n"
+                                                "accept\nstate CLOSE_WAIT\n"),
+    C("TCP_DEFER_ACCEPT: after its time (four timeouts: 15 s) the SYN-ACK asks again, and the ACK "
+      "is taken",
+      L(5) "opt defer_accept 4\n" SYN(1)
+          ACK(1) "+14.9 nothing\n+0.1 > [1] S. 0:0(0) ack 1\n" ACK(1) "count acceptq 1\naccept\n"),
+    C("TCP_DEFER_ACCEPT: never acknowledged again: given up as any other",
+      L(5) "opt defer_accept 4\n" SYN(1)
+          ACK(1) "+15 > [1] S. 0:0(0) ack 1\n+16 > [1] S. 0:0(0) ack 1\n+32.1 count tcb 0\n"),
+    C("TCP_DEFER_ACCEPT: waits longer than the SYN-ACK would be sent",
+      L(5) "opt defer_accept 7\n" SYN(1)
+          ACK(1) "+126.9 nothing\n+0.1 > [1] S. 0:0(0) ack 1\n" ACK(1) "count acceptq 1\n"),
+    C("TCP_DEFER_ACCEPT: no ACK: the SYN-ACK is sent again as ever",
+      L(5) "opt defer_accept 4\n" SYN(1) "+1 > [1] S. 0:0(0) ack 1\n+2 > [1] S. 0:0(0) ack 1\n" ACK(
+          1) "+4 nothing\n+8 > [1] "
+             "S. 0:0(0) ack 1\n"),
+    C("the SYN again, when the SYN-ACK was about to be sent again: one answer",
+      L(5) SYN(1) "+0.9999 " SYN(1) "+0.9 nothing\n+0.1 > [1] S. 0:0(0) ack 1\n"),
     C("closing the listener resets who was not accepted, and forgets half-open ones",
       L(5) SYN(1) ACK(1)
           SYN(2) "unlisten\n> [1] R. 1:1(0) ack 1\ncount tcb 0\ncount listener 0\ncount ports 0\n"),

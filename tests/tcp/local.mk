@@ -22,3 +22,5 @@ tests_tcp_check_tcp_limits_LDADD = $(TCPFIX_LIBS)
 UNIT_TESTS += tests/tcp/check_tcp_pair
 UNIT_TESTS += tests/tcp/check_tcp_info
 tests_tcp_check_tcp_info_LDADD = $(TCPFIX_LIBS)
+UNIT_TESTS += tests/tcp/check_tcp_fastopen
+tests_tcp_check_tcp_fastopen_LDADD = $(TCPFIX_LIBS)

@@ -47,6 +47,8 @@ struct fix {
     uint64_t now, clock; /* real (virtual) time, and the script's */
     struct conn conn[CONN_MAX];
     int cur;
+    uint8_t cookie[TCP_FO_COOKIE_MAX]; /* the last that we sent */
+    uint8_t cookie_len;
     struct tcp_listener *l;
     struct out q[OUT_MAX];
     int q_head, q_tail;
@@ -156,8 +158,13 @@ static void collect(struct fix *f) {
             }
             if (o->h.opts.has_ts)
                 c->last_ts = o->h.opts.ts_val;
+            if (o->h.opts.fo_len > 0) {
+                f->cookie_len = o->h.opts.fo_len;
+                memcpy(f->cookie, o->h.opts.fo_cookie, sizeof f->cookie);
+            }
+            uint32_t at = o->h.seq.v - c->iss.v - !(o->h.flags & TCPF_SYN);
             for (size_t i = 0; i < data.len; i++)
-                if (data.p[i] != pattern(o->h.seq.v - c->iss.v - 1 + i))
+                if (data.p[i] != pattern(at + i))
                     o->bad_data = true;
         }
         f->q_head++;
@@ -379,6 +386,7 @@ static int must_err(struct fix *f, const char **s) {
 struct seg {
     int conn;
     uint8_t flags;
+    bool fo_any;
     bool abs, has_ack, has_win, has_opts, ts, no_ts, ts_last, ce, has_urg, has_gso, has_tos,
         has_ttl;
     uint64_t seq, end, len, ack;
@@ -399,6 +407,16 @@ static void parse_options(struct fix *f, const char **s, struct seg *g) {
             g->o.wscale = (uint8_t)must_number(f, s);
         } else if (word(s, "sackOK")) {
             g->o.sack_ok = true;
+        } else if (word(s, "FO")) {
+            g->o.has_fo = true;
+            if (word(s, "any")) {
+                g->fo_any = true;
+                g->o.fo_len = f->cookie_len;
+                memcpy(g->o.fo_cookie, f->cookie, sizeof f->cookie);
+            } else if (number(s, &v)) {
+                g->o.fo_len = sizeof v;
+                memcpy(g->o.fo_cookie, &v, sizeof v);
+            }
         } else if (word(s, "noTS")) {
             g->no_ts = true;
         } else if (word(s, "TS")) {
@@ -520,6 +538,8 @@ static void describe(const struct fix *f, const struct out *o, char *b, size_t c
         n += snprintf(b + n, cap - (size_t)n, " sackOK");
     if (o->h.opts.has_ts)
         n += snprintf(b + n, cap - (size_t)n, " TS ecr %u", o->h.opts.ts_ecr);
+    if (o->h.opts.has_fo)
+        n += snprintf(b + n, cap - (size_t)n, " FO(%u)", o->h.opts.fo_len);
     for (int i = 0; i < o->h.opts.sack_cnt; i++)
         n += snprintf(b + n, cap - (size_t)n, " sack %u:%u", o->h.opts.sack[i].start.v - irs.v,
                       o->h.opts.sack[i].end.v - irs.v);
@@ -568,6 +588,9 @@ static void check_out(struct fix *f, const struct out *o, const struct seg *g) {
         SAME(x->has_mss == g->o.has_mss && x->mss == g->o.mss);
         SAME(x->has_wscale == g->o.has_wscale && x->wscale == g->o.wscale);
         SAME(x->sack_ok == g->o.sack_ok);
+        SAME(x->has_fo == g->o.has_fo);
+        SAME(g->fo_any ? x->fo_len == 8 : x->fo_len == g->o.fo_len);
+        SAME(g->fo_any || memcmp(x->fo_cookie, g->o.fo_cookie, x->fo_len) == 0);
         SAME(x->has_ts == g->ts);
         if (g->ts && g->o.ts_val)
             SAME(x->ts_ecr == g->o.ts_ecr);
@@ -685,8 +708,10 @@ static void op_connect(struct fix *f, const char *s) {
     if (!c->tb)
         c->tb = tcp_open(&f->r->tcp, c);
     c->wr_pos = c->rd_pos = 0;
+    bool fastopen = word(&s, "fastopen");
     long want = result(f, &s, 0);
-    int r = tcp_connect(&f->r->tcp, f->now, c->tb, &to, (uint16_t)(PEER_PORT + n));
+    int r = (fastopen ? tcp_connect_fo : tcp_connect)(&f->r->tcp, f->now, c->tb, &to,
+                                                      (uint16_t)(PEER_PORT + n));
     if (r != want)
         bust(f, "connect gave %d", r);
 }
@@ -853,7 +878,7 @@ static void op_opt(struct fix *f, const char *s) {
     else if (word(&s, "syn_retries"))
         o->syn_retries = (uint8_t)must_number(f, &s);
     else if (word(&s, "defer_accept"))
-        o->defer_accept_ns = must_number(f, &s) * NS_PER_S;
+        o->defer_accept = (uint8_t)must_number(f, &s);
     else if (word(&s, "maxseg"))
         o->maxseg = (uint16_t)must_number(f, &s);
     else if (word(&s, "oobinline"))
@@ -874,7 +899,16 @@ static void op_opt(struct fix *f, const char *s) {
         o->pmtudisc = (uint8_t)must_number(f, &s);
     else if (word(&s, "quickack"))
         o->quickack_off = !must_number(f, &s);
-    else if (word(&s, "reuseaddr")) {
+    else if (word(&s, "fastopen"))
+        o->fo_qlen = (uint32_t)must_number(f, &s);
+    else if (word(&s, "no_cookie"))
+        o->fo_no_cookie = must_number(f, &s);
+    else if (word(&s, "fo_keys")) { /* of that many keys the first is new */
+        memcpy(o->fo_key[1], o->fo_key[0], TCP_FO_KEY_LEN);
+        o->fo_key_cnt = (uint8_t)must_number(f, &s);
+        for (int i = 0; i < TCP_FO_KEY_LEN; i++)
+            o->fo_key[0][i]++;
+    } else if (word(&s, "reuseaddr")) {
         (tb ? tcp_bind_of(tb) : tcp_listener_bind(f->l))->reuseaddr = must_number(f, &s);
     } else if (word(&s, "sndbuf")) {
         o->sndbuf = (uint32_t)must_number(f, &s);
@@ -951,6 +985,11 @@ static void op_count(struct fix *f, const char *s) {
         {"snd_wnd", tb ? tb->snd_wnd : 0},
         {"err_soft", tb ? (uint64_t)tb->err_soft : 0},
         {"ports", t->ports.cnt},
+        {"fo_active", t->stats.fo_active},
+        {"fo_passive", t->stats.fo_passive},
+        {"fo_fails", t->stats.fo_fails},
+        {"fo_fail", tb ? tb->fo_fail : 0u},
+        {"syn_data", tb ? tb->syn_data_acked : 0u},
     };
     for (size_t i = 0; i < UST_ARRAY_CNT(k); i++) {
         if (!word(&s, k[i].name))
@@ -1096,6 +1135,8 @@ static void run_op(struct fix *f, const char *s) {
     no_more_out(f);
     if (word(&s, "<"))
         op_in(f, s);
+    else if (word(&s, "go"))
+        tcp_fo_go(t, tb_of(f));
     else if (word(&s, "connect"))
         op_connect(f, s);
     else if (word(&s, "open"))

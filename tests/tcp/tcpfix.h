@@ -16,11 +16,12 @@
  *
  * Segments: flags S F R P . U E W (as tcpdump), seq:end(len), relative to each side's ISN (SYN is 0, the first byte 1); `ack N`; `win N` (raw field; not
  * looked at in `>` if absent); `urg N`; `ce` (`<`: IP's congestion mark; `>`: `ect`); `gso N` (a coalesced segment in pieces of N); `tos N`, `ttl N` of `>`. Options in <>:
- * mss N, wscale N, sackOK, TS val ecr (`<`; ecr may be `last`: our last value), TS (`>`: must be there), noTS, sack a:b c:d. In `>` options are looked
+ * FO [N|any] (fast open: cookie request, cookie N, the one that we sent last), mss N, wscale N, sackOK, TS val ecr (`<`; ecr may be `last`: our last value), TS (`>`: must be there), noTS, sack a:b c:d. In `>` options are looked
  * at only if <> is given, and then all of them must fit. `[n]` before the flags: the peer's port 7000+n instead of 7000. `abs` after the ports: numbers are not relative.
  *
  * Operations (result behind ->):
- *     connect [n] | listen N | accept | use n         the connection that later operations are about
+ *     connect [n] [fastopen] | listen N | accept | use n         the connection that later operations are about
+ *     go                    the SYN of a fast open leaves without data
  *     write N [more] [oob] -> N|error    read N -> N|EOF|error    peek N -> N    oob -> N|error
  *     close | abort | disconnect | shutdown wr|rd|rdwr | unlisten
  *     state NAME | error NAME | ready IN,OUT,... | events IN,... | inq N | outq N | atmark 0|1
