@@ -7,7 +7,7 @@
  * system calls, a buffer on the stack), prints nothing and allocates nothing. What is wrong stays in cfg->error, one line that says what and how to mend it; who
  * needs the stack prints it. The environment wins over the file, the first of two equal names wins, an empty value counts as unset.
  *
- * What the documents promise and this build lacks (IPv6, DHCP, the tap, stream and xdp links, the keeper) is understood, and refused only when it was asked for by name.
+ * What the documents promise and this build lacks (IPv6, the tap, stream and xdp links, the keeper) is understood, and refused only when it was asked for by name.
  */
 #include "internal.h"
 
@@ -192,18 +192,21 @@ static bool check_host_ip4(const struct config_value *v, const struct host_prefi
 static bool parse_ip4(const struct config_value *v) {
     struct host_cfg *cfg = v->cfg;
     cfg->ip4_cnt = 0;
-    cfg->ip4_dhcp = cfg->ip4_none = false;
+    cfg->ip4_dhcp = cfg->ip4_none = cfg->dhcp_release = false;
     if (strcmp(v->text, "none") == 0)
         return cfg->ip4_none = true;
-    if (strcmp(v->text, "dhcp") == 0)
-        return bad(v, "DHCP is " NOT_HERE "; give an address, as 10.0.0.2/24");
+    if (strcmp(v->text, "dhcp") == 0 || strcmp(v->text, "dhcp,release") == 0) {
+        cfg->dhcp_release = v->text[4] != '\0';
+        return cfg->ip4_dhcp = true;
+    }
     const char *s = v->text;
     char w[ADDR_STR_LEN + 8];
     while (next_word(&s, w, sizeof w)) {
         struct host_prefix p;
         bool bare;
         if (!parse_prefix(w, &p, &bare) || !addr_is_ip4(&p.addr))
-            return bad(v, "not an IPv4 address with its prefix length; write it as 10.0.0.2/24");
+            return bad(v, "not an IPv4 address with its prefix length; write it as 10.0.0.2/24, "
+                          "or dhcp");
         if (bare)
             return bad(v, "the prefix length is missing; write it as %.20s/24", w);
         if (!check_host_ip4(v, &p))
@@ -425,7 +428,8 @@ const struct config_name config_names[] = {
     {PREFIX "IF", "[KIND:]IF", "-i", NULL, parse_if,
      "interface to drive: veth0 or packet:veth0 (a packet socket), pcap:veth0 (libpcap)"},
     {PREFIX "IP4", "ADDR/LEN[,...]", "-4", NULL, parse_ip4,
-     "IPv4 addresses of the stack, as 10.0.0.2/24, or none"},
+     "IPv4 addresses of the stack, as 10.0.0.2/24; dhcp: a leased one, waited for at most 30 s; "
+     "dhcp,release: given back at exit; or none"},
     {PREFIX "GW4", "ADDR", "-g", NULL, parse_gw4, "IPv4 gateway"},
     {PREFIX "IP6", "ADDR/LEN[,...]", "-6", NULL, parse_ip6, "none (IPv6 is not in this build)"},
     {PREFIX "GW6", "ADDR", "--gw6", NULL, parse_gw6, "IPv6 gateway (IPv6 is not in this build)"},
@@ -434,7 +438,7 @@ const struct config_name config_names[] = {
     {PREFIX "MTU", "BYTES", "--mtu", NULL, parse_mtu,
      "largest IP packet; default: the interface's"},
     {PREFIX "DNS", "ADDR[,...]", "--dns", NULL, parse_dns,
-     "name servers; default: those of resolv.conf"},
+     "name servers; default: those of the DHCP lease, else of resolv.conf"},
     {PREFIX "KERNEL", "PREFIX[,...]", "--kernel", "127.0.0.0/8,::1", parse_kernel,
      "destinations that are left to the kernel, or none"},
     {PREFIX "LOOPBACK", "WHO", "--loopback", "kernel", parse_loopback,
@@ -616,10 +620,10 @@ static bool check_whole(struct host_cfg *cfg) {
         return cfg_error(cfg,
                          PREFIX "IP4=none leaves the stack without an address (IPv6 is " NOT_HERE
                                 "); give one, as " PREFIX "IP4=10.0.0.2/24");
-    if (cfg->ip4_cnt == 0)
+    if (cfg->ip4_cnt == 0 && !cfg->ip4_dhcp)
         return cfg_error(cfg, PREFIX "IP4 is not set; give an address, as " PREFIX
-                                     "IP4=10.0.0.2/24 (DHCP is " NOT_HERE ")");
-    if (cfg->has_gw4) {
+                                     "IP4=10.0.0.2/24, or " PREFIX "IP4=dhcp");
+    if (cfg->has_gw4 && !cfg->ip4_dhcp) {
         char s[ADDR_STR_LEN];
         addr_str(&cfg->gw4, s);
         bool on_link = false;

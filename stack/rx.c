@@ -67,7 +67,8 @@ static enum drop rx_ip(struct stack *st, uint64_t now_ns, const struct pkt_rx *p
         d = rx.link_group ? DROP_TCP_ADDR : tcp_rx(&st->tcp, now_ns, &rx);
         break;
     case IP_PROTO_UDP:
-        d = udp_rx(&st->udp, now_ns, &rx);
+        d = dhcp4_takes(&st->net, &rx) ? dhcp4_rx(&st->net, now_ns, &rx)
+                                       : udp_rx(&st->udp, now_ns, &rx);
         if (d == DROP_UDP_NO_SOCKET)
             net_send_port_unreach(&st->net, now_ns, &rx);
         break;

@@ -145,6 +145,22 @@
     X(UDP_ERROR_NO_SOCKET, "udp", "error about a datagram of no socket")                           \
     X(UDP_RCVBUF, "udp", "receive buffer full")                                                    \
     X(UDP_MEMORY, "udp", "out of memory")                                                          \
+    X(DHCP_SHORT, "dhcp", "truncated")                                                             \
+    X(DHCP_HDR, "dhcp", "operation or hardware type")                                              \
+    X(DHCP_COOKIE, "dhcp", "no DHCP message: magic cookie")                                        \
+    X(DHCP_OPTION, "dhcp", "malformed option")                                                     \
+    X(DHCP_XID, "dhcp", "answer to somebody else: transaction or hardware address")                \
+    X(DHCP_CLIENT_ID, "dhcp", "answer to another client identifier")                               \
+    X(DHCP_TYPE, "dhcp", "message type that no server sends")                                      \
+    X(DHCP_UNEXPECTED, "dhcp", "offer that nobody waits for")                                      \
+    X(DHCP_OFFER, "dhcp", "offer without usable address or server")                                \
+    X(DHCP_ACK_LATE, "dhcp", "ACK that nobody waits for")                                          \
+    X(DHCP_SERVER, "dhcp", "ACK of a server that was not chosen")                                  \
+    X(DHCP_LEASE, "dhcp", "ACK without usable address, server or lease time")                      \
+    X(DHCP_NAK_LATE, "dhcp", "NAK that nobody waits for")                                          \
+    X(DHCP_NAK_SERVER, "dhcp", "NAK of a server that was not chosen")                              \
+    X(DHCP_TXQ_FULL, "dhcp", "transmit queue full")                                                \
+    X(DHCP_MEMORY, "dhcp", "no memory to compose a message")                                       \
     X(TCP_SHORT, "tcp", "truncated")                                                               \
     X(TCP_OFFSET, "tcp", "data offset under 20 or beyond the segment")                             \
     X(TCP_CSUM, "tcp", "checksum")                                                                 \

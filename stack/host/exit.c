@@ -100,6 +100,7 @@ void host_exit(void) {
     lock_drop();
     if (h->up && alone)
         linger(h);
+    lease_end(h);
     if (h->cfg.stat_file[0])
         write_stat(h);
     turn_flush();

@@ -32,6 +32,7 @@
 #define HOST_EVFD_CNT 1024 /* pool of wake eventfds, made as they are needed */
 #define HOST_ADDR_CFG_MAX 8
 #define HOST_PREFIX_MAX 16
+#define HOST_LEASE_WAIT_S 30 /* host_up() waits that long for a DHCP lease */
 
 enum dev_kind { DEV_NONE, DEV_PACKET, DEV_PCAP, DEV_TAP, DEV_STREAM, DEV_XDP, DEV_KIND_COUNT };
 
@@ -49,6 +50,7 @@ struct host_cfg {
     struct host_prefix ip4[HOST_ADDR_CFG_MAX];
     uint8_t ip4_cnt;
     bool ip4_dhcp, ip4_none, ip6_auto, ip6_none;
+    bool dhcp_release; /* at exit */
     struct host_prefix ip6[HOST_ADDR_CFG_MAX];
     uint8_t ip6_cnt;
     struct ust_addr gw4, gw6, dns[4];

@@ -181,6 +181,15 @@ uint32_t proc_bury_dead(uint64_t now_ns);
 /* The control socket bound to our identity, or negative errno with a line for the user in err. */
 int identity_take(const struct host_cfg *cfg, char *err, size_t err_len);
 
+/* ---- lease.c ---- */
+/* Lock held, the stack is up: begins to ask for a lease if the configuration wants one. */
+void lease_start(struct host_local *h, uint64_t now_ns);
+/* Waits for the lease, HOST_LEASE_WAIT_S at most; without one it says so in a line. Without the
+ * lock; nothing to do without DHCP. */
+void lease_wait(struct host_local *h);
+/* The program ends: gives the lease back if the configuration says so. Without the lock. */
+void lease_end(struct host_local *h);
+
 /* ---- capture.c ---- */
 /* Lock held: is it time to write? Then, without the lock, capture_write(). */
 bool capture_due(struct capture *c, uint64_t now_ns);

@@ -149,6 +149,40 @@ static void stat_addresses(struct out *o, const struct net *n) {
     }
 }
 
+static const struct dhcp4 *lease_of(const struct stack *st) {
+    return st->net.dhcp4.state != DHCP4S_OFF ? &st->net.dhcp4 : NULL;
+}
+
+static uint64_t lease_left_s(const struct dhcp4 *d, uint64_t now_ns) {
+    if (d->lease.end_ns == TIME_NEVER)
+        return DHCP4_FOREVER;
+    return now_ns < d->lease.end_ns ? (d->lease.end_ns - now_ns) / NS_PER_S : 0;
+}
+
+static void stat_dhcp(struct out *o, const struct stack *st, uint64_t now_ns) {
+    const struct dhcp4 *d = lease_of(st);
+    char s[ADDR_STR_LEN];
+    if (!d)
+        return;
+    section(o, "dhcp");
+    row_str(o, "state", dhcp4_state_name(d->state));
+    if (d->bound) {
+        row_str(o, "address", addr_str(&d->lease.addr, s));
+        row_str(o, "server", addr_str(&d->lease.server, s));
+        row(o, "lease_s", d->lease.lease_s);
+        row(o, "left_s", lease_left_s(d, now_ns));
+        row_str(o, "domain", st->net.dns[NET_DNS_DHCP4].domain);
+    }
+    row(o, "tx", d->stats.tx);
+    row(o, "rx", d->stats.rx);
+    row(o, "leases", d->stats.leases);
+    row(o, "renewals", d->stats.renewals);
+    row(o, "naks", d->stats.naks);
+    row(o, "declines", d->stats.declines);
+    row(o, "expiries", d->stats.expiries);
+    section_end(o);
+}
+
 static void stat_identity(struct out *o, const struct stack *st, uint64_t now_ns) {
     const struct host_cfg *cfg = host_config();
     char mac[MAC_STR_LEN];
@@ -302,6 +336,7 @@ static void stat_report(struct out *o, struct stack *st, uint64_t now_ns) {
         put(o, "{");
     stat_identity(o, st, now_ns);
     stat_net(o, st);
+    stat_dhcp(o, st, now_ns);
     stat_tcp(o, &st->tcp);
     stat_sockets(o, st);
     stat_host(o, st);
@@ -416,7 +451,7 @@ static void ss_put(struct out *o, const struct ss_row *r) {
     section_end(o);
 }
 
-static void ss_head(struct out *o, const struct stack *st) {
+static void ss_head(struct out *o, const struct stack *st, uint64_t now_ns) {
     char p[ADDR_STR_LEN + 8];
     const struct host_cfg *cfg = host_config();
     if (o->json) {
@@ -437,15 +472,21 @@ static void ss_head(struct out *o, const struct stack *st) {
         prefix_str(&st->net.addr[i], p, sizeof p);
         put(o, ", %s", p);
     }
+    const struct dhcp4 *d = lease_of(st);
+    if (d && d->bound)
+        put(o, ", dhcp lease from %s, %" PRIu64 " of %u s left", addr_str(&d->lease.server, p),
+            lease_left_s(d, now_ns), d->lease.lease_s);
+    else if (d)
+        put(o, ", dhcp %s", dhcp4_state_name(d->state));
     put(o, "%s\n", st->up ? "" : " (down)");
     put(o, "%-5s %-12s %-7s %-7s %-24s %-24s %-7s %s\n", "Proto", "State", "Recv-Q", "Send-Q",
         "Local", "Peer", "Pid", "Where: why");
 }
 
-static void ss_report(struct out *o, struct stack *st) {
+static void ss_report(struct out *o, struct stack *st, uint64_t now_ns) {
     struct ss_row r;
     bool truncated = false;
-    ss_head(o, st);
+    ss_head(o, st, now_ns);
     struct sock *s = slab_next_alive(&st->core.arena, SLAB_SOCK, NULL);
     for (; s && !truncated; s = slab_next_alive(&st->core.arena, SLAB_SOCK, s)) {
         ss_of_sock(&st->socks, s, &r);
@@ -490,6 +531,6 @@ size_t host_report(struct stack *st, enum host_report what, char *buf, size_t ca
     if (what == HOST_REPORT_STAT_TEXT || what == HOST_REPORT_STAT_JSON)
         stat_report(&o, st, host_now());
     else
-        ss_report(&o, st);
+        ss_report(&o, st, host_now());
     return o.len;
 }

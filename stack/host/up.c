@@ -86,6 +86,7 @@ static int configure(struct host_local *h, uint64_t now_ns, char *err, size_t le
             return r;
         }
     }
+    lease_start(h, now_ns);
     return 0;
 }
 
@@ -124,6 +125,7 @@ static void down(struct host_local *h) {
     h->up = false;
     h->st->up = false;
     fault_detach(&h->st->link);
+    dhcp4_stop(&h->st->net, host_now());
     for (unsigned i = 0; i < NET_ADDR_MAX; i++)
         if (h->st->net.addr[i].used) {
             struct ust_addr a = h->st->net.addr[i].addr;
@@ -160,7 +162,7 @@ static int come_up(struct host_local *h, char *err, size_t len) {
         h->s->filter_gen = h->st->net.group_gen - 1;
         h->up = r == 0;
         turn_unlock(now_ns, NULL, false);
-        if (r == 0)
+        if (r == 0 && !h->cfg.ip4_dhcp)
             r = probe(h, err, len);
         if (r < 0)
             down(h);
@@ -172,6 +174,7 @@ static int come_up(struct host_local *h, char *err, size_t len) {
         return r;
     }
     thread_start(); /* without it, whoever sleeps drives */
+    lease_wait(h);
     return 0;
 }
 

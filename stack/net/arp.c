@@ -111,6 +111,7 @@ static void conflict(struct net *n, uint64_t now_ns, struct net_addr *a,
     a->conflict_mac = *mac;
     if (a->state == NET_ADDR_PROBING) { /* RFC 5227 2.1.1 */
         net_addr_set_state(n, now_ns, a, NET_ADDR_DUPLICATE);
+        dhcp4_conflict(n, now_ns, &a->addr);
         neigh_flush(&n->neigh);
         net_timer_arm(n);
         return;

@@ -15,7 +15,8 @@ static bool src_is_martian(const struct net *n, const struct ip4_hdr *h) {
 static bool dst_is_ours(const struct net *n, const struct ip_rx *rx) {
     if (addr_is_loopback(&rx->dst) && !rx->looped)
         return false;
-    return rx->dst_broadcast || net_is_local(n, &rx->dst);
+    return rx->dst_broadcast || net_is_local(n, &rx->dst) ||
+           (!rx->link_group && dhcp4_takes(n, rx)); /* RFC 2131 4.1: before we have the address */
 }
 
 static enum drop rx_fragment(struct net *n, uint64_t now_ns, const struct ip4_hdr *h,

@@ -74,7 +74,7 @@ static bool is_host_addr6(const struct ust_addr *a, uint8_t plen) {
 }
 
 /* A host address, not the network's or its broadcast address (RFC 1122 3.2.1.3; /31 has neither, RFC 3021). */
-static bool is_host_addr(const struct ust_addr *a, uint8_t plen) {
+bool net_is_host_addr(const struct ust_addr *a, uint8_t plen) {
     if (!addr_is_ip4(a))
         return is_host_addr6(a, plen);
     if (addr_is_any(a) || addr_is_multicast(a) || plen < 96 || plen > 128)
@@ -90,7 +90,7 @@ static bool is_host_addr(const struct ust_addr *a, uint8_t plen) {
 
 int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8_t plen, bool probe,
                  bool optimistic) {
-    if (!is_host_addr(a, plen))
+    if (!net_is_host_addr(a, plen))
         return -EINVAL;
     if (find_any_state(n, a))
         return -EEXIST;
@@ -323,6 +323,8 @@ void net_timer_arm(struct net *n) {
             at = UST_MIN(at, n->group[i].report_ns);
     at = UST_MIN(at, route_deadline(n));
     at = UST_MIN(at, nd_deadline(n));
+    if (n->dhcp4.state != DHCP4S_OFF)
+        at = UST_MIN(at, n->dhcp4.next_ns);
     if (at == TIME_NEVER)
         timer_disarm(&n->c->wheel, &n->timer);
     else
@@ -352,6 +354,8 @@ static void tick(struct net *n, uint64_t now_ns) {
             group_tick(n, now_ns, &n->group[i]);
     route_tick(n, now_ns);
     nd_tick(n, now_ns);
+    if (n->dhcp4.state != DHCP4S_OFF && n->dhcp4.next_ns <= now_ns)
+        dhcp4_tick(n, now_ns);
     net_timer_arm(n);
 }
 

@@ -7,12 +7,13 @@
  * leaves as struct ip_error in `errors`, which stack/loop.c hands on.
  *
  * Where to read: net.c addresses and groups, route.c routes, src6.c source selection, out.c the next hop; ip4_*.c, arp.c, icmp4.c, igmp.c; ip6_*.c,
- * icmp6.c, nd.c (neighbours), nd_addr.c (duplicate detection), nd_router.c (what routers advertise), slaac.c (addresses made of it), mld.c.
+ * icmp6.c, nd.c (neighbours), nd_addr.c (duplicate detection), nd_router.c (what routers advertise), slaac.c (addresses made of it), mld.c; dhcp4.c and dhcp4_lease.c (DHCPv4), dns.c.
  */
 #ifndef UST_NET_NET_H
 #define UST_NET_NET_H
 
 #include "link/link.h"
+#include "net/dhcp4.h"
 #include "net/ip.h"
 #include "net/nd.h"
 #include "net/neigh.h"
@@ -143,6 +144,7 @@ struct net {
     uint32_t error_head, error_tail;
     uint8_t error_quote[NET_ERROR_CAP][NET_ERROR_QUOTE]; /* what error[].quoted points to */
     struct net_dns dns[NET_DNS_SOURCE_COUNT]; /* written by the clients; read by net_dns_get() */
+    struct dhcp4 dhcp4;
     struct net_stats stats;
     bool loopback_here; /* 127/8 and ::1 are ours (USERSTACK_LOOPBACK=stack) */
     uint32_t ifindex;   /* number of the interface that programs see; 0: not known */

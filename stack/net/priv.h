@@ -49,6 +49,17 @@ static inline bool addr6_is_link_local(const struct ust_addr *a) {
     return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
+/* An address that a host can have in a subnet of that length. */
+bool net_is_host_addr(const struct ust_addr *a, uint8_t plen);
+
+/* ---- dhcp4.c, dhcp4_lease.c ---- */
+/* The one writer of dhcp4.state; traces old -> new. */
+void dhcp4_set_state(struct net *n, uint64_t now_ns, enum dhcp4_state to, const char *why);
+/* The lease that m gives holds from now on: BOUND. */
+void dhcp4_bind(struct net *n, uint64_t now_ns, const struct dhcp4_msg *m);
+/* Address, routes, MTU and name servers of the lease are gone. */
+void dhcp4_unbind(struct net *n, uint64_t now_ns);
+
 /* ---- arp.c ---- */
 /* Starts RFC 5227 probing of a. */
 void arp_addr_start(struct net *n, uint64_t now_ns, struct net_addr *a);

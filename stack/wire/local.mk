@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libwire.la
 libwire_la_SOURCES = \
 	stack/wire/arp.c stack/wire/arp.h \
 	stack/wire/bytes.h \
+	stack/wire/dhcp4.c stack/wire/dhcp4.h \
 	stack/wire/eth.c stack/wire/eth.h \
 	stack/wire/gso_hdr.c stack/wire/gso_hdr.h \
 	stack/wire/icmp4.c stack/wire/icmp4.h \

@@ -30,6 +30,10 @@ FUZZ_TARGETS += tests/fuzz/fuzz_tcp
 tests_fuzz_fuzz_tcp_LDADD = libfuzzbox.la $(FUZZ_LIBS)
 tests_fuzz_fuzz_tcp_LDFLAGS = $(FUZZ_LINK_FLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_dhcp4
+tests_fuzz_fuzz_dhcp4_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_dhcp4_LDFLAGS = $(FUZZ_LINK_FLAGS)
+
 check_LTLIBRARIES += libfuzzreplay.la
 libfuzzreplay_la_SOURCES = tests/fuzz/replay.c
 

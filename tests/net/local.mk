@@ -3,10 +3,11 @@ check_LTLIBRARIES += libnetfix.la
 libnetfix_la_SOURCES = tests/net/netfix.c tests/net/netfix.h
 NETFIX_LIBS = libnetfix.la $(LDADD)
 
-UNIT_TESTS += tests/net/check_arp tests/net/check_icmp4 tests/net/check_ip4_output \
+UNIT_TESTS += tests/net/check_arp tests/net/check_dhcp4 tests/net/check_icmp4 tests/net/check_ip4_output \
 	tests/net/check_ip4_rx tests/net/check_neigh tests/net/check_net tests/net/check_port \
 	tests/net/check_reass
 tests_net_check_arp_LDADD = $(NETFIX_LIBS)
+tests_net_check_dhcp4_LDADD = $(NETFIX_LIBS)
 tests_net_check_icmp4_LDADD = $(NETFIX_LIBS)
 tests_net_check_ip4_output_LDADD = $(NETFIX_LIBS)
 tests_net_check_ip4_rx_LDADD = $(NETFIX_LIBS)

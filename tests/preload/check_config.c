@@ -28,7 +28,7 @@ static const struct {
     const char *words[3];
 } refused[] = {
     {{"PATH=/bin"}, {"USERSTACK_IF is not set", "USERSTACK_IF=eth0"}},
-    {{"USERSTACK_IF=veth0"}, {"USERSTACK_IP4 is not set", "10.0.0.2/24", "DHCP"}},
+    {{"USERSTACK_IF=veth0"}, {"USERSTACK_IP4 is not set", "10.0.0.2/24", "dhcp"}},
     {{BASE, "USERSTACK_IFF=x"}, {"USERSTACK_IFF", "no such name", "did you mean USERSTACK_IF?"}},
     {{BASE, "USERSTACK_IPV4=x"}, {"did you mean USERSTACK_IP4?"}},
     {{BASE, "USERSTACK_GW=10.0.0.1"}, {"did you mean USERSTACK_GW4?"}},
@@ -60,7 +60,8 @@ static const struct {
     {{"USERSTACK_IF=v", "USERSTACK_IP4=10.0.0.1/24,10.0.0.2/24,10.0.0.3/24,10.0.0.4/24,10.0.0.5/24,"
                         "10.0.0.6/24,10.0.0.7/24,10.0.0.8/24,10.0.0.9/24"},
      {"more than 8 addresses"}},
-    {{"USERSTACK_IF=v", "USERSTACK_IP4=dhcp"}, {"DHCP is not in this build"}},
+    {{"USERSTACK_IF=v", "USERSTACK_IP4=dhcp,10.0.0.2/24"},
+     {"USERSTACK_IP4", "not an IPv4 address"}},
     {{"USERSTACK_IF=v", "USERSTACK_IP4=none"}, {"without an address"}},
     {{BASE, "USERSTACK_GW4=10.0.1.1"}, {"USERSTACK_GW4=10.0.1.1", "not in the subnet"}},
     {{BASE, "USERSTACK_GW4=10.0.0.2"}, {"own address"}},
@@ -143,6 +144,8 @@ static bool has_files(void) {
 static bool first_wins(void) { return cfg.mtu == 1000; }
 static bool has_dns(void) { return cfg.dns_cnt == 2 && !addr_is_ip4(&cfg.dns[1]); }
 static bool is_reno(void) { return cfg.cc == TCP_CC_RENO && cfg.ecn; }
+static bool has_dhcp(void) { return cfg.ip4_dhcp && !cfg.dhcp_release && cfg.ip4_cnt == 0; }
+static bool has_release(void) { return cfg.ip4_dhcp && cfg.dhcp_release && cfg.has_gw4; }
 static bool no_ip6(void) { return cfg.ip6_none; }
 
 static const struct {
@@ -154,6 +157,8 @@ static const struct {
     {{"USERSTACK_IF=packet:veth0", "USERSTACK_IP4=10.0.0.2/24"}, is_default},
     {{"USERSTACK_IF=pcap:eth0", "USERSTACK_IP4=10.0.0.2/24"}, is_pcap},
     {{"USERSTACK_IF=veth0", "USERSTACK_IP4=10.0.0.2/24, 10.1.0.2/31,192.0.2.1/32"}, has_three},
+    {{"USERSTACK_IF=veth0", "USERSTACK_IP4=dhcp"}, has_dhcp},
+    {{"USERSTACK_IF=veth0", "USERSTACK_IP4=dhcp,release", "USERSTACK_GW4=192.0.2.1"}, has_release},
     {{BASE, "USERSTACK_GW4=10.0.0.1"}, has_gw},
     {{BASE, "USERSTACK_MAC=02:00:00:00:00:fe"}, has_mac},
     {{BASE, "USERSTACK_MTU=9000", "USERSTACK_SPIN_US=50", "USERSTACK_MEM=512m"}, has_numbers},

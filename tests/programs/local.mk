@@ -5,6 +5,7 @@ NET_TESTS += tests/programs/bridge.sh
 NET_TESTS += tests/programs/capture.sh
 NET_TESTS += tests/programs/clients.sh
 NET_TESTS += tests/programs/curl.sh
+NET_TESTS += tests/programs/dhcp.sh
 NET_TESTS += tests/programs/exit.sh
 NET_TESTS += tests/programs/fork.sh
 NET_TESTS += tests/programs/haproxy.sh
