@@ -32,7 +32,8 @@ new_stat() {
 }
 new_stat
 
-us_args=(run -i us0 -4 "$stack_ip/24")
+# US_FAULT: a --fault for every program under the stack, see under_loss.sh.
+us_args=(run -i us0 -4 "$stack_ip/24" ${US_FAULT:+--fault "$US_FAULT"})
 
 # us [--opt ...] -- is not needed: options of userstack run come from us_args.
 us() {

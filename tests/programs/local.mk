@@ -26,6 +26,8 @@ NET_TESTS += tests/programs/redis.sh
 NET_TESTS += tests/programs/rsync.sh
 NET_TESTS += tests/programs/tls.sh
 NET_TESTS += tests/programs/wget.sh
+LONG_TESTS += tests/programs/under_loss.sh
+
 EXTRA_DIST += tests/programs/PACKAGES
 EXTRA_DIST += tests/programs/Web.java
 EXTRA_DIST += tests/programs/httpd.py
