@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Control messages, as Linux's put_cmsg(), ip_cmsg_recv(), ip_cmsg_send() write and read them. */
+#include "iface.h"
 #include "msg.h"
 
 #include <net/if.h>
@@ -69,17 +70,14 @@ static void put_time(struct cmsg_out *o, const struct sock *s, uint64_t ts_ns) {
     }
 }
 
-/* The number of the interface that the stack drives. */
-static int if_index(int fd) {
+/* The number of the interface that the stack drives, as if_nametoindex() tells it. */
+static int if_index(void) {
     static _Atomic int known;
+    char name[IFNAMSIZ];
+    bool in_kernel;
     int i = atomic_load_explicit(&known, memory_order_relaxed);
-    if (i != 0)
+    if (i != 0 || !iface_name(name, &i, &in_kernel))
         return i;
-    struct ifreq ifr;
-    const char *name = host_config()->ifname;
-    memset(&ifr, 0, sizeof(ifr));
-    memcpy(ifr.ifr_name, name, strnlen(name, sizeof(ifr.ifr_name) - 1));
-    i = sys_ioctl(fd, SIOCGIFINDEX, &ifr) == 0 ? ifr.ifr_ifindex : 1;
     atomic_store_explicit(&known, i, memory_order_relaxed);
     return i;
 }
@@ -87,7 +85,7 @@ static int if_index(int fd) {
 static void put_ip4(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
     const struct sock *s = c->s;
     if (s->pktinfo) {
-        struct in_pktinfo pi = {.ipi_ifindex = if_index(c->fd)};
+        struct in_pktinfo pi = {.ipi_ifindex = if_index()};
         uint32_t dst = htonl(addr_ip4(&d->dst));
         memcpy(&pi.ipi_addr, &dst, sizeof(dst));
         memcpy(&pi.ipi_spec_dst, &dst, sizeof(dst));
@@ -109,7 +107,7 @@ static void put_ip4(struct cmsg_out *o, const struct call *c, const struct udp_d
 static void put_ip6(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
     const struct sock *s = c->s;
     if (s->pktinfo) {
-        struct in6_pktinfo pi = {.ipi6_ifindex = (unsigned)if_index(c->fd)};
+        struct in6_pktinfo pi = {.ipi6_ifindex = (unsigned)if_index()};
         memcpy(&pi.ipi6_addr, d->dst.b, sizeof(d->dst.b));
         put(o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
     }

@@ -5,6 +5,7 @@
  */
 #include "decide.h"
 #include "fdtab.h"
+#include "iface.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -109,6 +110,15 @@ int ioctl(int fd, unsigned long req, ...) {
     va_start(ap, req);
     void *arg = va_arg(ap, void *);
     va_end(ap);
+    if (iface_ioctl_ours(req)) {
+        long r = iface_ioctl(fd, req, arg);
+        if (r == 0)
+            return 0;
+        if (r != IFACE_NOT_OURS) {
+            errno = (int)-r;
+            return -1;
+        }
+    }
     if (UST_LIKELY(!fd_entry(fd)))
         return real.ioctl(fd, req, arg);
     if (req == FIOCLEX || req == FIONCLEX) {

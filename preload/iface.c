@@ -9,7 +9,6 @@
 
 #include <ifaddrs.h>
 #include <netinet/in.h>
-#include <netpacket/packet.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
@@ -239,7 +238,7 @@ unsigned if_nametoindex(const char *name) {
     return 0;
 }
 
-char *if_indextoname(unsigned index, char *name) {
+char *if_indextoname(unsigned index, char name[IF_NAMESIZE]) {
     char ours[IFNAMSIZ];
     int no;
     bool in_kernel;

@@ -9,6 +9,8 @@
 #ifndef UST_PRELOAD_REAL_H
 #define UST_PRELOAD_REAL_H
 
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -53,6 +55,7 @@ EXPORT int ioctl(int fd, unsigned long req, ...);
 EXPORT long syscall(long nr, ...);
 EXPORT void closefrom(int first);
 EXPORT void freeaddrinfo(struct addrinfo *list);
+EXPORT void freeifaddrs(struct ifaddrs *list);
 EXPORT void _exit(int status) __attribute__((noreturn));
 EXPORT void _Exit(int status) __attribute__((noreturn));
 

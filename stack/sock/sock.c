@@ -154,6 +154,7 @@ static const char *const why_text[SOCK_WHY_COUNT] = {
     [SOCK_WHY_LISTEN] = "listening",
     [SOCK_WHY_ACCEPTED] = "accepted",
     [SOCK_WHY_NO_ROUTE] = "no route in the stack",
+    [SOCK_WHY_DEVICE] = "bound to a device of the kernel's",
 };
 
 const char *sock_why_text(enum sock_why why) { return why_text[why]; }

@@ -36,6 +36,7 @@ enum sock_why {
     SOCK_WHY_LISTEN,
     SOCK_WHY_ACCEPTED,
     SOCK_WHY_NO_ROUTE,
+    SOCK_WHY_DEVICE, /* SO_BINDTODEVICE */
     SOCK_WHY_COUNT
 };
 

@@ -9,6 +9,7 @@ NET_TESTS += tests/programs/dhcp.sh
 NET_TESTS += tests/programs/exit.sh
 NET_TESTS += tests/programs/fork.sh
 NET_TESTS += tests/programs/haproxy.sh
+NET_TESTS += tests/programs/iface.sh
 NET_TESTS += tests/programs/iperf3.sh
 NET_TESTS += tests/programs/java.sh
 NET_TESTS += tests/programs/lighttpd.sh
@@ -34,5 +35,7 @@ EXTRA_DIST += tests/programs/httpd.py
 EXTRA_DIST += tests/programs/lib.sh
 EXTRA_DIST += tests/programs/names_server.py
 
+TEST_TOOLS += tests/programs/iface_probe
+tests_programs_iface_probe_LDADD =
 TEST_TOOLS += tests/programs/names_probe
 tests_programs_names_probe_LDADD = -lresolv
