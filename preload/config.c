@@ -542,6 +542,8 @@ static bool read_env(struct host_cfg *cfg, char *const *envp, struct raw_value *
         if (strncmp(*envp, PREFIX, sizeof PREFIX - 1) != 0)
             continue;
         size_t len = strcspn(*envp, "=");
+        if (len == sizeof HOST_TOKEN_NAME - 1 && strncmp(*envp, HOST_TOKEN_NAME, len) == 0)
+            continue; /* not configuration */
         size_t i = find_name(*envp, len);
         if (i == NAME_CNT)
             return name_error(cfg, "", *envp, len);

@@ -33,12 +33,46 @@ static void load_config(char *const *envp) {
     pthread_mutex_unlock(&cfg_lock);
 }
 
-/* The only thing that happens at load time: programs inherit the library that never open a socket. */
+/* From now on we are in the stack. */
+static void adopt_stack(void) {
+    own_pid = (uint32_t)sys_getpid();
+    fd_table_attach();
+    signal_adopt();
+    process_adopt();
+    atomic_store_explicit(&ready, true, memory_order_release);
+}
+
+/* The program before this one in the same process left us sockets: its token leaves the environment, and its descriptors are found. */
+static void attach_inherited(char **envp) {
+    static const char name[] = HOST_TOKEN_NAME "=";
+    for (char **e = envp; e && *e; e++) {
+        if (strncmp(*e, name, sizeof(name) - 1) != 0)
+            continue;
+        const char *token = *e + sizeof(name) - 1;
+        char **to = e;
+        while ((to[0] = to[1]))
+            to++;
+        enter();
+        int r = host_exec_attach(token, &cfg);
+        leave();
+        if (r == 0) {
+            if (!cfg.valid)
+                cfg = *host_config();
+            adopt_stack();
+        }
+        return;
+    }
+}
+
+/* All that happens at load time, but for an image that inherits sockets: programs inherit the library that never open one. */
 __attribute__((constructor)) static void at_load(int argc, char **argv, char **envp) {
     (void)argc;
     (void)argv;
     /* What an earlier constructor has set counts. */
-    load_config(environ ? environ : envp);
+    char **env = environ ? environ : envp;
+    load_config(env);
+    exec_remember(env);
+    attach_inherited(env);
 }
 
 int stack_ready(void) {
@@ -50,18 +84,10 @@ int stack_ready(void) {
     enter();
     int r = host_attach(&cfg) < 0 ? -ENETDOWN : 0;
     if (r == 0) {
-        own_pid = (uint32_t)sys_getpid();
-        uint64_t now = host_lock();
-        fd_table_attach();
-        host_unlock(now);
+        adopt_stack();
     }
     leave();
-    if (r < 0)
-        return r;
-    signal_adopt();
-    process_adopt();
-    atomic_store_explicit(&ready, true, memory_order_release);
-    return 0;
+    return r;
 }
 
 bool stack_is_configured(void) {

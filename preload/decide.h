@@ -39,4 +39,12 @@ int place_accepted(int family, bool cloexec);
 /* At the first socket: from now on forks and the end of the process concern us. */
 void process_adopt(void);
 
+/* ---- sandbox.c ---- */
+/* This process is about to restrict its own system calls. */
+void sandbox_begins(void);
+
+/* ---- exec.c ---- */
+/* At load: what of the environment is ours. */
+void exec_remember(char *const *envp);
+
 #endif

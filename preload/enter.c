@@ -145,7 +145,7 @@ long call_end_unlocked(struct call *c, long r) {
     if (UST_LIKELY(r >= 0 || r == CALL_TO_LIBC))
         return r;
     /* As the kernel: it is pending when the call returns, so the handler runs first. */
-    if (c->sigpipe)
+    if (c->sigpipe && !host_is_sandboxed())
         SYS_CALL3(SYS_tgkill, sys_getpid(), sys_gettid(), SIGPIPE);
     errno = (int)-r;
     return -1;

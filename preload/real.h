@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -53,6 +54,10 @@ EXPORT int fcntl64(int fd, int cmd, ...);
 EXPORT int __fcntl(int fd, int cmd, ...);
 EXPORT int ioctl(int fd, unsigned long req, ...);
 EXPORT long syscall(long nr, ...);
+EXPORT int prctl(int what, ...);
+EXPORT int execl(const char *path, const char *arg, ...);
+EXPORT int execle(const char *path, const char *arg, ...);
+EXPORT int execlp(const char *file, const char *arg, ...);
 EXPORT void closefrom(int first);
 EXPORT void freeaddrinfo(struct addrinfo *list);
 EXPORT void freeifaddrs(struct ifaddrs *list);

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -170,6 +171,15 @@ static long decode(long nr, const long *a) {
         errno = ENOSYS;
         return -1;
 #endif
+    case SYS_seccomp:
+        sandbox_begins();
+        return real.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+    case SYS_prctl:
+        return prctl((int)a[0], a[1], a[2], a[3], a[4]);
+    case SYS_execve:
+        return execve((void *)a[0], (void *)a[1], (void *)a[2]);
+    case SYS_execveat:
+        return execveat((int)a[0], (void *)a[1], (void *)a[2], (void *)a[3], (int)a[4]);
     case SYS_exit_group:
         _exit((int)a[0]);
     default:

@@ -120,13 +120,15 @@ static int make_arena(struct host_local *h, const struct host_cfg *cfg, const ch
     h->memfd = (int)fd;
     h->arena_bytes = len;
     h->s = s;
+    s->cfg = *cfg;
+    s->arena_bytes = len;
     proc_join(&st->core.arena); /* the arena is empty: there is room */
     __atomic_store_n(&h->st, st, __ATOMIC_RELEASE);
     return 0;
 }
 
 /* A page that the kernel wipes in a child: tells a fork that no handler of ours saw. */
-static volatile uint32_t *make_alive_page(void) {
+volatile uint32_t *make_alive_page(void) {
     static uint32_t always;
     uint32_t *p =
         sys_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -34,6 +34,26 @@ struct record {
 
 static struct capture the_capture;
 
+static void lay_out(struct capture *c, uint8_t *mem) {
+    c->buf[0] = mem;
+    c->buf[1] = mem + BUF_BYTES;
+    c->scratch = mem + 2 * (size_t)BUF_BYTES;
+    c->cut = c->scratch + FRAME_BYTES;
+}
+
+int capture_fd(const struct capture *c) { return c->fd; }
+
+struct capture *capture_adopt(int fd) {
+    struct capture *c = &the_capture;
+    size_t room = 2 * (size_t)BUF_BYTES + 2 * FRAME_BYTES;
+    uint8_t *mem = sys_mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mem == MAP_FAILED)
+        return NULL;
+    *c = (struct capture){.fd = fd};
+    lay_out(c, mem);
+    return c;
+}
+
 struct capture *capture_open(const char *path, char *err, size_t err_len) {
     static const struct {
         uint32_t magic;
@@ -41,7 +61,7 @@ struct capture *capture_open(const char *path, char *err, size_t err_len) {
         uint32_t zone, sigfigs, snaplen, linktype;
     } head = {0xa1b23c4d, 2, 4, 0, 0, SNAPLEN, 1};
     struct capture *c = &the_capture;
-    long fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+    long fd = sys_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         snprintf(err, err_len, "cannot write the capture file %s: %s", path,
                  strerrordesc_np((int)-fd));
@@ -54,9 +74,8 @@ struct capture *capture_open(const char *path, char *err, size_t err_len) {
         snprintf(err, err_len, "no memory for the capture");
         return NULL;
     }
-    *c = (struct capture){.fd = host_fd_raise((int)fd), .buf = {mem, mem + BUF_BYTES}};
-    c->scratch = mem + 2 * (size_t)BUF_BYTES;
-    c->cut = c->scratch + FRAME_BYTES;
+    *c = (struct capture){.fd = host_fd_raise((int)fd)};
+    lay_out(c, mem);
     sink_write(c->fd, &head, sizeof head);
     return c;
 }

@@ -84,6 +84,10 @@ struct packet_shared {
     /* groups joined at the interface, by MAC */
     struct ust_mac group[NET_GROUP_MAX];
     uint32_t group_cnt;
+    int ifindex;
+    char ifname[IFNAMSIZ];
+    bool vnet, foreign_mac, ringed;
+    uint32_t slot_bytes, in_block, block_cnt, slot_cnt;
 };
 _Static_assert(sizeof(struct packet_shared) <= HOST_DEV_BYTES, "host_shared has room for it");
 static struct packet_shared *shared(void) {
@@ -270,6 +274,36 @@ static int packet_open(struct dev *d, const struct host_cfg *cfg, char *err, siz
         d->info.features |= kernel_has_uso() ? LINK_F_USO : 0u;
         d->info.gso_max_bytes = 65535;
     }
+    struct packet_shared *ps = shared();
+    ps->ifindex = self.ifindex;
+    memcpy(ps->ifname, self.ifname, sizeof ps->ifname);
+    ps->vnet = self.vnet;
+    ps->foreign_mac = self.foreign_mac;
+    ps->ringed = false;
+    return 0;
+}
+
+/* The filter and memberships belong to the socket and are there already. */
+static int packet_adopt(struct dev *d) {
+    const struct packet_shared *ps = shared();
+    self.ifindex = ps->ifindex;
+    memcpy(self.ifname, ps->ifname, sizeof self.ifname);
+    self.vnet = ps->vnet;
+    self.foreign_mac = ps->foreign_mac;
+    self.buf =
+        sys_mmap(NULL, FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (self.buf == MAP_FAILED) {
+        self.buf = NULL;
+        return -ENOMEM;
+    }
+    if (!ps->ringed)
+        return 0;
+    struct ring r = {-1, NULL, ps->slot_bytes, ps->in_block, ps->block_cnt, ps->slot_cnt};
+    r.map = sys_mmap(NULL, r.block_cnt * BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd, 0);
+    if (r.map == MAP_FAILED)
+        return -ENOMEM;
+    self.ring = r;
+    self.ringed = true;
     return 0;
 }
 
@@ -551,6 +585,12 @@ static bool ring_switch(struct dev *d) {
         join(fd, PACKET_MR_MULTICAST, shared()->group[i].b, true);
     sys_dup3(fd, d->fd, O_CLOEXEC);
     drop_fd(fd);
+    struct packet_shared *ps = shared();
+    ps->slot_bytes = self.ring.slot_bytes;
+    ps->in_block = self.ring.in_block;
+    ps->block_cnt = self.ring.block_cnt;
+    ps->slot_cnt = self.ring.slot_cnt;
+    ps->ringed = true;
     self.ring.fd = -1;
     self.old_fd = old;
     host_local.s->dev_rx_next = 0;
@@ -616,6 +656,7 @@ static uint64_t packet_lost(struct dev *d) {
 const struct dev_ops dev_packet_ops = {
     .name = "packet",
     .open = packet_open,
+    .adopt = packet_adopt,
     .close = packet_close,
     .pending = packet_pending,
     .rx = packet_rx,

@@ -101,7 +101,7 @@ void host_exit(void) {
     if (h->up && alone)
         linger(h);
     lease_end(h);
-    if (h->cfg.stat_file[0])
+    if (h->cfg.stat_file[0] && !h->sandboxed)
         write_stat(h);
     turn_flush();
     if (h->cap) {

@@ -140,6 +140,13 @@ void host_wait_end(struct host_wait *hw);
  */
 bool host_wait_cancel(struct host_wait *hw);
 
+/* ---- locked in ---- */
+/* This process is about to restrict its own system calls: from now on it uses memory, futexes and what is open. Others send and receive its frames. */
+void host_sandbox(void);
+bool host_is_sandboxed(void);
+/* This process may not be able to open descriptors soon: those of the pool are made now. */
+void host_open_all(void);
+
 /* ---- end of the process ---- */
 /* Lingers until everything written is delivered: bounded (30 s), ends early on a second SIGINT/SIGTERM; then writes the statistics file and flushes capture. */
 void host_exit(void);
@@ -193,6 +200,8 @@ enum dev_upgrade {                     /* true: go on with the next */
 };
 struct dev_ops {
     const char *name;
+    /* Optional: takes over a device that another process opened: d->fd and d->info are set. Without it the device cannot be shared. */
+    int (*adopt)(struct dev *d);
     /* 0, or negative errno with a reason for the user in err. */
     int (*open)(struct dev *d, const struct host_cfg *cfg, char *err, size_t err_len);
     void (*close)(struct dev *d);

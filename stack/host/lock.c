@@ -10,15 +10,17 @@
 #define SPIN_PAUSES 16
 #define TIME_ONE_HOLD_IN 64
 
-int lock_init(struct host_shared *s) {
+int mutex_init_robust(pthread_mutex_t *m) {
     pthread_mutexattr_t a;
     pthread_mutexattr_init(&a);
     pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
-    int r = pthread_mutex_init(&s->lock, &a);
+    int r = pthread_mutex_init(m, &a);
     pthread_mutexattr_destroy(&a);
     return -r;
 }
+
+int lock_init(struct host_shared *s) { return mutex_init_robust(&s->lock); }
 
 static void pause_cpu(void) {
     for (int i = 0; i < SPIN_PAUSES; i++) {

@@ -69,3 +69,21 @@ void host_cfg_default(struct host_cfg *cfg) {
     cfg->cc = TCP_CC_CUBIC;
     cfg->ip6_auto = true;
 }
+
+void host_open_all(void) {
+    lock_take();
+    pool_make();
+    lock_drop();
+}
+
+void host_sandbox(void) {
+    struct host_local *h = &host_local;
+    backup_ensure(); /* somebody has to drive */
+    uint64_t now_ns = turn_lock();
+    pool_make();
+    h->passenger = h->sandboxed = true;
+    h->up = false;
+    turn_unlock(now_ns, NULL, false);
+}
+
+bool host_is_sandboxed(void) { return host_local.sandboxed; }

@@ -16,7 +16,6 @@
 #include "host/host.h"
 #include "host/proc.h"
 
-#define HOST_POOL_CNT 64    /* eventfds that every process of the stack holds */
 #define SEAT_THREAD 0x8000u /* in the driver word: a stack thread sits there */
 #define SEAT_INDEX(word) ((int)((word)&0x7fff) - 1) /* -1: nobody */
 #define HOST_DEV_BYTES 1024
@@ -49,6 +48,11 @@ struct host_shared {
     uint8_t backup_mode; /* enum host_thread_mode */
     uint32_t trace_pid;  /* a thread of this process writes what the trace's ring holds; 0: none */
     uint64_t burials;
+    /* what an image or a joining process needs to know [L] */
+    struct host_cfg cfg;
+    uint64_t arena_bytes;
+    struct dev_info dev_info;
+    bool dev_up;
     /* counters [L] */
     struct host_counters {
         uint64_t locks, contended, lock_wait_ns;    /* wait: of the contended ones */
@@ -76,6 +80,8 @@ struct host_local {
     int name_fd;                   /* a datagram socket to wake by name with, -1 none */
     struct dev dev;
     bool up;                       /* [L] dev is usable */
+    bool passenger;                /* [L] it may not be used by this process: others drive */
+    bool sandboxed;                /* system calls of this process are filtered */
     uint64_t lost;                 /* [L] by the device, as far as was asked */
     bool came_up;                  /* host_up() has succeeded once */
     const struct dev_ops *use_ops; /* host_use_device */
@@ -99,6 +105,7 @@ extern struct host_local host_local;
 int64_t host_wall_offset(void);
 
 /* ---- lock.c ---- */
+int mutex_init_robust(pthread_mutex_t *m);
 int lock_init(struct host_shared *s);
 /* The lock and nothing else. */
 void lock_take(void);
@@ -162,10 +169,13 @@ static inline int dev_fd(void) { return __atomic_load_n(&host_local.dev.fd, __AT
 
 /* ---- proc.c ---- */
 void proc_define(struct arena *ar);
+struct fdent *proc_entry(const struct host_proc *p, int fd);
 /* Lock held, or the arena is new: this process gets its record. 0 or -ENOMEM. */
 int proc_join(struct arena *ar);
 /* Clock ticks since boot; 0: not to be had. */
 uint64_t proc_start_time(uint32_t pid);
+/* Lock held: an exec that came to it: what it closed is closed. */
+void proc_execed(struct host_proc *p, uint64_t now_ns);
 bool pid_is_dead(uint32_t pid);
 bool proc_is_dead(const struct host_proc *p, uint64_t now_ns);
 /* Lock held. Calls in progress, sleeps and eventfds of a process that is gone, or is another program now. */
@@ -176,6 +186,11 @@ void proc_close_fds(struct host_proc *p, uint64_t now_ns, bool cloexec_only);
 void proc_bury(struct host_proc *p, uint64_t now_ns);
 /* Lock held: all others that are dead. How many. */
 uint32_t proc_bury_dead(uint64_t now_ns);
+
+/* ---- up.c ---- */
+const struct dev_ops *dev_ops_of(const struct host_cfg *cfg);
+/* ---- arena.c ---- */
+volatile uint32_t *make_alive_page(void);
 
 /* ---- identity.c ---- */
 /* The control socket bound to our identity, or negative errno with a line for the user in err. */
@@ -194,6 +209,9 @@ void lease_end(struct host_local *h);
 /* Lock held: is it time to write? Then, without the lock, capture_write(). */
 bool capture_due(struct capture *c, uint64_t now_ns);
 void capture_write(struct capture *c);
+/* Another process's, whose file goes on. */
+int capture_fd(const struct capture *c);
+struct capture *capture_adopt(int fd);
 /* In a forked child: what is buffered is the parent's to write. c may be NULL. */
 void capture_forked(struct capture *c);
 

@@ -81,6 +81,7 @@ static struct host_proc *proc_alloc(struct arena *ar) {
     p->made_ns = host_now();
     p->pages = p->top;
     p->page_cnt = FD_TOP_CNT;
+    mutex_init_robust(&p->exec_lock);
     return p;
 }
 
@@ -111,7 +112,7 @@ int host_proc_next(const struct host_proc *p, int prev) {
     return -1;
 }
 
-static struct fdent *entry(const struct host_proc *p, int fd) {
+struct fdent *proc_entry(const struct host_proc *p, int fd) {
     return &p->pages[(uint32_t)fd >> FD_PAGE_SHIFT][(uint32_t)fd & (FD_PAGE_CNT - 1)];
 }
 
@@ -119,7 +120,7 @@ static void ent_drop(uint64_t now_ns, struct fdent *e) {
     enum fd_kind kind = (enum fd_kind)e->kind;
     void *obj = e->obj;
     e->kind = FD_NONE;
-    if (!slab_is_alive(arena(), obj))
+    if (e->given_up || !slab_is_alive(arena(), obj))
         return; /* lost in a crash */
     if (kind == FD_SOCK)
         sock_drop(socks(), now_ns, obj);
@@ -129,8 +130,8 @@ static void ent_drop(uint64_t now_ns, struct fdent *e) {
 
 void proc_close_fds(struct host_proc *p, uint64_t now_ns, bool cloexec_only) {
     for (int fd = host_proc_next(p, -1); fd >= 0; fd = host_proc_next(p, fd))
-        if (!cloexec_only || entry(p, fd)->cloexec)
-            ent_drop(now_ns, entry(p, fd));
+        if (!cloexec_only || proc_entry(p, fd)->cloexec)
+            ent_drop(now_ns, proc_entry(p, fd));
 }
 
 static void pages_free(struct host_proc *p) {
@@ -212,11 +213,16 @@ void proc_bury(struct host_proc *p, uint64_t now_ns) {
 uint32_t proc_bury_dead(uint64_t now_ns) {
     struct host_proc *p = NULL;
     uint32_t cnt = 0;
-    while ((p = slab_next_alive(arena(), SLAB_PROC, p)))
-        if (p != host_local.proc && proc_is_dead(p, now_ns)) {
+    while ((p = slab_next_alive(arena(), SLAB_PROC, p))) {
+        if (p == host_local.proc)
+            continue;
+        if (proc_is_dead(p, now_ns)) {
             proc_bury(p, now_ns);
             cnt++;
+        } else if (p->execing) {
+            proc_execed(p, now_ns);
         }
+    }
     return cnt;
 }
 
@@ -243,6 +249,8 @@ static bool pages_copy(struct host_proc *to, const struct host_proc *from) {
         to->pages[i] = page;
         for (uint32_t k = 0; k < FD_PAGE_CNT; k++) {
             struct fdent e = from->pages[i][k];
+            if (e.given_up) /* a thread of ours tries to exec */
+                e.kind = FD_NONE;
             if (e.kind == FD_SOCK)
                 sock_take(e.obj);
             else if (e.kind == FD_EPOLL)
@@ -279,6 +287,10 @@ void host_fork_child(struct host_proc *child) {
     h->kick_old = 0;
     h->hold_since_ns = 0;
     *h->alive = 1;
+    if (h->up && !h->dev.ops->adopt) { /* a device that only one process can use */
+        h->passenger = true;
+        h->up = false;
+    }
     h->proc = child;
     h->pid = (uint32_t)sys_getpid();
     capture_forked(h->cap);

@@ -9,6 +9,8 @@
 #ifndef UST_HOST_PROC_H
 #define UST_HOST_PROC_H
 
+#include <pthread.h>
+
 #include "sock/sock.h"
 
 enum fd_kind { FD_NONE, FD_SOCK, FD_EPOLL };
@@ -16,14 +18,17 @@ enum fd_kind { FD_NONE, FD_SOCK, FD_EPOLL };
 struct fdent {
     uint8_t kind; /* enum fd_kind */
     bool cloexec;
-    uint16_t pad;
+    bool given_up; /* its reference is, for an exec that is under way */
+    uint8_t pad;
     uint32_t gen; /* changes each time the number is reused */
     void *obj;    /* struct sock or struct epset, counted by refs */
 };
+struct host_cfg;
 #define FD_PAGE_SHIFT 10
 #define FD_PAGE_CNT (1u << FD_PAGE_SHIFT)
 #define FD_TOP_CNT 64 /* pages that need no table of their own: 65536 descriptors */
 #define FD_TOP_GROWN 2
+#define HOST_POOL_CNT 64 /* eventfds that every process of the stack holds */
 
 /* [L] */
 struct host_proc {
@@ -32,6 +37,14 @@ struct host_proc {
     uint64_t
         start; /* start time in clock ticks since boot: a pid may be used again. 0: not known */
     uint64_t made_ns;
+    /* An exec is under way: its mutex is held by the thread that tries, robust, so that the kernel says whether it came to it. */
+    bool execing;
+    bool hands_over; /* the image attaches: it does the rest itself */
+    pthread_mutex_t exec_lock;
+    struct host_fds { /* the private descriptors that an image inherits; -1 none */
+        int mem, ctl, dev, trace, cap;
+        int evfd[HOST_POOL_CNT];
+    } fds;
     uint32_t page_cnt;    /* of pages */
     struct fdent **pages; /* top, or the last of grown */
     struct fdent *
@@ -64,5 +77,21 @@ struct host_proc *host_fork_prepare(void);
 void host_fork_child(struct host_proc *child);
 void host_fork_parent(struct host_proc *child, uint32_t pid);
 void host_fork_failed(struct host_proc *child);
+
+/*
+ * exec: before it, without the lock. Descriptors that the exec closes and others have open, too, are given up. inherit: the image will have the library and inherits one of our sockets: it is to attach, and finds
+ * what it needs by `token`, the value of HOST_TOKEN_NAME in its environment.
+ */
+#define HOST_TOKEN_NAME "USERSTACK_ATTACH"
+#define HOST_TOKEN_CAP 64
+void host_exec_prepare(bool inherit, char token[HOST_TOKEN_CAP]);
+/* It came back. */
+void host_exec_failed(void);
+/* In the image: 0, or negative errno: nothing of ours is here. */
+int host_exec_attach(const char *token, const struct host_cfg *cfg);
+/* Lock held: does an image inherit one of our sockets (or epoll sets)? */
+bool host_exec_inherits(void);
+/* Will the library be in that program? fd < 0: by path. System calls only. depth: of scripts. */
+bool host_image_takes_us(const char *path, int fd, int depth);
 
 #endif

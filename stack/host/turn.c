@@ -112,6 +112,13 @@ static void tx_drain(uint64_t now_ns) {
     struct link *l = &h->st->link;
     struct dev *d = &h->dev;
     struct pkt_tx *p;
+    if (UST_UNLIKELY(h->passenger)) { /* for whoever drives */
+        if (link_tx_peek(l)) {
+            keep_queue(l);
+            h->kick_driver = h->kick_thread = true;
+        }
+        return;
+    }
     __atomic_store_n(&h->s->tx_blocked, false, __ATOMIC_RELAXED);
     while ((p = link_tx_peek(l))) {
         int r = h->up && pkt_len(p) > 0 ? d->ops->tx(d, p) : -ENETDOWN;
@@ -212,7 +219,7 @@ void turn_unlock(uint64_t now_ns, const struct waiter *self, bool driving) {
         more = stack_turn(h->st, now_ns);
         renew_filter(h); /* before what is sent is answered */
         tx_drain(now_ns);
-    } while (more && !h->s->tx_blocked);
+    } while (more && !h->s->tx_blocked && !h->passenger);
     h->st->touched_cnt = 0;
     collect_wakes(&a, self, driving);
     leave_deadline(&a, was_blocked);

@@ -23,14 +23,14 @@ uint64_t host_dev_lost(void) {
     return h->lost;
 }
 
-static const struct dev_ops *ops_of(const struct host_local *h) {
+const struct dev_ops *dev_ops_of(const struct host_cfg *cfg) {
     static const struct dev_ops *const ops[DEV_KIND_COUNT] = {
         [DEV_PACKET] = &dev_packet_ops,
         [DEV_PCAP] = &dev_pcap_ops,
     };
-    if (h->use_ops)
-        return h->use_ops;
-    return h->cfg.dev < DEV_KIND_COUNT ? ops[h->cfg.dev] : NULL;
+    if (host_local.use_ops)
+        return host_local.use_ops;
+    return cfg->dev < DEV_KIND_COUNT ? ops[cfg->dev] : NULL;
 }
 
 static int open_sinks(struct host_local *h, char *err, size_t len) {
@@ -122,7 +122,7 @@ static int probe(struct host_local *h, char *err, size_t len) {
 
 static void down(struct host_local *h) {
     lock_take();
-    h->up = false;
+    h->up = h->s->dev_up = false;
     h->st->up = false;
     fault_detach(&h->st->link);
     dhcp4_stop(&h->st->net, host_now());
@@ -136,7 +136,7 @@ static void down(struct host_local *h) {
 }
 
 static int come_up(struct host_local *h, char *err, size_t len) {
-    const struct dev_ops *ops = ops_of(h);
+    const struct dev_ops *ops = dev_ops_of(&h->cfg);
     if (!ops) {
         snprintf(err, len, "this kind of device is not in this version");
         return -EINVAL;
@@ -160,7 +160,8 @@ static int come_up(struct host_local *h, char *err, size_t len) {
         now_ns = host_now();
         r = configure(h, now_ns, err, len);
         h->s->filter_gen = h->st->net.group_gen - 1;
-        h->up = r == 0;
+        h->up = h->s->dev_up = r == 0;
+        h->s->dev_info = h->dev.info;
         turn_unlock(now_ns, NULL, false);
         if (r == 0 && !h->cfg.ip4_dhcp)
             r = probe(h, err, len);

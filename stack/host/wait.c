@@ -25,7 +25,8 @@
 #include "host/sys.h"
 
 #define FUTILE_MAX 16
-#define SLEEP_MAX_S 1000000000L       /* 30 years */
+#define SELECT_BITS 8192        /* descriptors that select() is asked about in place of ppoll() */
+#define SLEEP_MAX_S 1000000000L /* 30 years */
 #define SPIN_POLL_NS (20 * NS_PER_US) /* foreign fds are looked at that often while spinning */
 
 /* ---- eventfds ---- */
@@ -277,6 +278,38 @@ struct sleep {
 #define MAY_BE_UNWOUND __attribute__((no_sanitize("address")))
 
 /*
+ * ppoll(), which refuses more descriptors than RLIMIT_NOFILE allows a process that has them open
+ * all the same; select() does not.
+ */
+static long poll_any(struct pollfd *p, nfds_t cnt, struct timespec *ts, const sigset_t *mask) {
+    long r = sys_ppoll(p, cnt, ts, mask);
+    if (UST_LIKELY(r != -EINVAL))
+        return r;
+    unsigned long set[3][SELECT_BITS / 64];
+    const struct {
+        const void *mask;
+        size_t len;
+    } packed = {mask, SYS_SIGSET_BYTES};
+    const short events[3] = {POLLIN, POLLOUT, POLLPRI};
+    int top = 0;
+    memset(set, 0, sizeof set);
+    for (nfds_t i = 0; i < cnt; i++) {
+        p[i].revents = 0;
+        for (int k = 0; k < 3 && p[i].fd >= 0 && p[i].fd < SELECT_BITS; k++)
+            if (p[i].events & events[k]) {
+                set[k][p[i].fd / 64] |= 1UL << (p[i].fd % 64);
+                top = UST_MAX(top, p[i].fd + 1);
+            }
+    }
+    r = SYS_CALL6(SYS_pselect6, top, set[0], set[1], set[2], ts, mask ? &packed : NULL);
+    for (nfds_t i = 0; i < cnt && r > 0; i++)
+        for (int k = 0; k < 3 && p[i].fd >= 0 && p[i].fd < SELECT_BITS; k++)
+            if (set[k][p[i].fd / 64] >> (p[i].fd % 64) & 1)
+                p[i].revents |= events[k];
+    return r;
+}
+
+/*
  * The system call, with busy false around it. hw->ts is the time. Negative errno, or what ppoll
  * says.
  */
@@ -293,7 +326,7 @@ MAY_BE_UNWOUND static long sleep_call(struct host_wait *hw, const struct sleep *
         if (hw->evfd < 0)
             r = sys_futex(&hw->w->word, FUTEX_WAIT, hw->word0, &hw->ts);
         else
-            r = sys_ppoll(sl->fd, cnt, &hw->ts, sl->mask);
+            r = poll_any(sl->fd, cnt, &hw->ts, sl->mask);
         if (sl->cancellable)
             pthread_setcanceltype(old, NULL);
     }
