@@ -6,7 +6,7 @@ mkdir -p /run/sshd "$tmp/home"
 ssh-keygen -q -t ed25519 -N '' -f "$tmp/host"
 ssh-keygen -q -t ed25519 -N '' -f "$tmp/user"
 cp "$tmp/user.pub" "$tmp/keys"
-chmod 600 "$tmp/keys"
+chmod 644 "$tmp/keys"
 cat > "$tmp/sshd.conf" <<CONF
 HostKey $tmp/host
 AuthorizedKeysFile $tmp/keys
