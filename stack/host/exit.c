@@ -100,7 +100,8 @@ void host_exit(void) {
     lock_drop();
     if (h->up && alone)
         linger(h);
-    lease_end(h);
+    if (alone)
+        lease_end(h);
     if (h->cfg.stat_file[0] && !h->sandboxed)
         write_stat(h);
     turn_flush();
