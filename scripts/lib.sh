@@ -34,7 +34,6 @@ on_exit() {
     _on_exit+=("$1")
 }
 
-# shellcheck disable=SC2317  # called by the trap
 _run_on_exit() {
     local rc=$? i
     trap - EXIT

@@ -10,7 +10,6 @@ idle=$top_builddir/tests/host/idle
 
 # start DEVICE [MAC]: sets idle_pid; its output is in $tmp/out
 under=()
-# shellcheck disable=SC2317  # called by case_ok
 start() {
     : > "$tmp/out"
     "$top_srcdir/scripts/testbed" exec "$TB" stack -- "${under[@]}" "$idle" "$1" us0 "$stack_ip" ${2:+"$2"} \
