@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One byte there and back over TCP, blocking, one at a time: what a round trip costs.
+ * One byte there and back, one at a time: what a round trip costs.
  *
- *     pingpong server PORT             serves one connection after the other until it is ended
- *     pingpong client ADDR PORT [CNT]  prints `p50 US p99 US min US cnt N`
+ *     pingpong [-u] [-s] server PORT             serves until it is ended, TCP one by one
+ *     pingpong [-u] [-s] client ADDR PORT [CNT]  prints `p50 US p99 US min US cnt N`
  *
+ * -u: UDP instead of TCP. -s: spins in recv(MSG_DONTWAIT) instead of sleeping in recv().
  * Addresses are IPv4 or IPv6 in figures. An ordinary sockets program: scripts/bench runs it with
  * and without userstack.
  */
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +36,10 @@ static uint64_t now_ns(void) {
     return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+static bool udp, spin;
+
 static int new_socket(int family) {
-    int fd = socket(family, SOCK_STREAM, 0);
+    int fd = socket(family, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
 
     if (fd < 0)
         die("socket");
@@ -45,28 +49,45 @@ static int new_socket(int family) {
 static void set_nodelay(int fd) {
     int on = 1;
 
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
+    if (!udp && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
         die("TCP_NODELAY");
+}
+
+/* recvfrom() of one byte, asleep or spinning. */
+static ssize_t take(int fd, char *byte, struct sockaddr_in *from, socklen_t *len) {
+    ssize_t n;
+
+    do {
+        n = recvfrom(fd, byte, 1, spin ? MSG_DONTWAIT : 0, (struct sockaddr *)from, len);
+    } while (n < 0 && spin && errno == EAGAIN);
+    return n;
 }
 
 static void serve(uint16_t port) {
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
     int on = 1;
     int fd = new_socket(AF_INET);
+    char byte;
 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0)
         die("bind");
+    while (udp) {
+        struct sockaddr_in from;
+        socklen_t len = sizeof(from);
+
+        if (take(fd, &byte, &from, &len) == 1)
+            sendto(fd, &byte, 1, 0, (struct sockaddr *)&from, len);
+    }
     if (listen(fd, 4) != 0)
         die("listen");
     for (;;) {
-        char byte;
         int conn = accept(fd, NULL, NULL);
 
         if (conn < 0)
             die("accept");
         set_nodelay(conn);
-        while (recv(conn, &byte, 1, 0) == 1)
+        while (take(conn, &byte, NULL, NULL) == 1)
             if (send(conn, &byte, 1, MSG_NOSIGNAL) != 1)
                 break;
         close(conn);
@@ -114,7 +135,7 @@ static void measure(const char *addr, uint16_t port, size_t cnt) {
 
         if (send(fd, &out, 1, MSG_NOSIGNAL) != 1)
             die("send");
-        ssize_t n = recv(fd, &in, 1, 0);
+        ssize_t n = take(fd, &in, NULL, NULL);
         if (n != 1) {
             errno = n == 0 ? ECONNRESET : errno;
             die("recv");
@@ -134,16 +155,24 @@ static void measure(const char *addr, uint16_t port, size_t cnt) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 3 && strcmp(argv[1], "server") == 0) {
-        serve((uint16_t)atoi(argv[2]));
-    } else if ((argc == 4 || argc == 5) && strcmp(argv[1], "client") == 0) {
-        long cnt = argc == 5 ? atol(argv[4]) : 10000;
+    int c;
 
-        if (cnt < 1)
-            cnt = 1;
-        measure(argv[2], (uint16_t)atoi(argv[3]), (size_t)cnt);
+    while ((c = getopt(argc, argv, "us")) > 0) {
+        udp = udp || c == 'u';
+        spin = spin || c == 's';
+        if (c == '?')
+            return 2;
+    }
+    argc -= optind;
+    argv += optind;
+    if (argc == 2 && strcmp(argv[0], "server") == 0) {
+        serve((uint16_t)atoi(argv[1]));
+    } else if ((argc == 3 || argc == 4) && strcmp(argv[0], "client") == 0) {
+        long cnt = argc == 4 ? atol(argv[3]) : 10000;
+
+        measure(argv[1], (uint16_t)atoi(argv[2]), (size_t)(cnt < 1 ? 1 : cnt));
     } else {
-        fprintf(stderr, "usage: pingpong server PORT | client ADDR PORT [CNT]\n");
+        fprintf(stderr, "usage: pingpong [-u] [-s] server PORT | client ADDR PORT [CNT]\n");
         return 2;
     }
     return 0;
