@@ -95,8 +95,7 @@ struct tcp_seg {
     uint64_t delivered, delivered_ns,
         first_sent_ns; /* rate sample at that time (draft-cheng-iccrg-delivery-rate-estimation) */
     uint8_t flags;     /* enum tcp_seg_flag */
-    uint8_t rtx_cnt;
-    uint16_t mss; /* it went out in pieces of this size */
+    uint16_t mss;      /* it went out in pieces of this size */
 };
 TAILQ_HEAD(tcp_tsort, tcp_seg);
 
@@ -163,7 +162,7 @@ struct tcb {
     bool has_sml;    /* snd_sml counts */
     bool pmtu_stale; /* the path refused a packet: look at its MTU */
 
-    seq_t snd_una, snd_nxt, snd_wl1, snd_wl2, iss;
+    seq_t snd_una, snd_nxt, snd_wl1, iss;
     uint32_t snd_wnd, max_snd_wnd; /* RFC 9293 3.1 REC-1 */
     uint64_t snd_una_pos; /* stream position of snd_una; -1 before the SYN's acknowledgment */
     seq_t rcv_nxt, irs;
@@ -292,9 +291,8 @@ struct tcb {
 
     /* Counters for TCP_INFO. */
     uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
-    uint64_t delivered, delivered_ns, first_sent_ns, app_limited;
+    uint64_t delivered, delivered_ns, first_sent_ns;
     uint64_t rate_bytes, rate_ns;
-    bool rate_app_limited;
     uint64_t chrono_start_ns, chrono_ns[TCP_CHRONO_COUNT];
     uint8_t chrono; /* enum tcp_chrono */
     uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
@@ -552,13 +550,11 @@ struct tcp_seg *tcp_seg_next_lost(struct tcb *tb);
 /* ---- tcp_ack.c ---- */
 /* What one ACK said. */
 struct tcp_acked {
-    seq_t prior_una;
-    uint32_t prior_pipe;
     uint32_t acked;     /* bytes that snd_una moved by */
     uint32_t sacked;    /* bytes sacked newly */
     uint32_t delivered; /* bytes delivered newly, by either */
     uint32_t lost;      /* bytes marked lost newly */
-    bool syn, fin;      /* ours is acknowledged */
+    bool fin;           /* ours is acknowledged */
     bool retrans;       /* something that was retransmitted is acknowledged */
     bool
         orig_sacked; /* something never retransmitted was delivered out of LOSS's retransmissions (F-RTO 3b) */

@@ -20,7 +20,6 @@ static void window_update(struct tcb *tb, const struct tcp_hdr *h, struct tcp_ac
     if (!newer)
         return;
     tb->snd_wl1 = h->seq;
-    tb->snd_wl2 = h->ack;
     if (wnd == tb->snd_wnd)
         return;
     a->wnd_update = true;
@@ -58,8 +57,6 @@ static void cumulative(struct tcp *t, uint64_t now_ns, struct tcb *tb, seq_t ack
         }
         if (!(s->flags & SEG_SACKED))
             note_delivered(tb, now_ns, s, n, a);
-        if (s->flags & SEG_SYN)
-            a->syn = true;
         if (n < s->len) {
             tcp_seg_trim(tb, s, n);
             break;
@@ -169,9 +166,14 @@ static void sack_rx(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct
         }
         if (seq_le(b[i].start, tb->snd_una) || seq_gt(b[i].end, tb->snd_nxt))
             continue; /* old, or of bytes never sent: the sender of this ACK is confused or not our peer */
-        sack_block(t, now_ns, tb, b[i], a);
-        seen[seen_cnt++] = b[i];
+        /* In the order of the sequence space: what one ACK tells of is no reordering (RFC 8985 6.2 step 3). */
+        int at = seen_cnt++;
+        for (; at > 0 && seq_lt(b[i].start, seen[at - 1].start); at--)
+            seen[at] = seen[at - 1];
+        seen[at] = b[i];
     }
+    for (int i = 0; i < seen_cnt; i++)
+        sack_block(t, now_ns, tb, seen[i], a);
     memcpy(tb->sack_seen, seen, seen_cnt * sizeof seen[0]);
     tb->sack_seen_cnt = seen_cnt;
 }
@@ -187,12 +189,15 @@ static void reno_account(struct tcb *tb, struct tcp_acked *a) {
     uint32_t mss = tb->snd_mss, out = tcb_outstanding(tb);
     if (a->acked > 0) {
         uint32_t gone = a->acked > mss ? a->acked - mss : 0;
-        tb->sacked_bytes -= UST_MIN(tb->sacked_bytes, gone);
+        gone = UST_MIN(tb->sacked_bytes, gone);
+        tb->sacked_bytes -= gone;
+        a->delivered -= UST_MIN(a->delivered, gone); /* RFC 6937 3: counted with its duplicate */
         if (tb->ca_state < TCP_CA_RECOVERY) {
             tb->dupacks = 0;
             tb->sacked_bytes = 0;
         }
-    } else if (a->dup) {
+    } else if (a->dup && (tb->ca_state != TCP_CA_LOSS || seq_gt(tb->snd_nxt, tb->recover))) {
+        /* In LOSS only those that new data causes: what was in flight before is taken for lost already. */
         if (tb->dupacks < 255)
             tb->dupacks++;
         tb->sacked_bytes += mss;
@@ -239,8 +244,6 @@ void tcp_ack(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in
     const struct tcp_hdr *h = &in->h;
     uint32_t lost = tb->lost_bytes;
     memset(a, 0, sizeof *a);
-    a->prior_una = tb->snd_una;
-    a->prior_pipe = tcb_pipe(tb);
     a->opts = &h->opts;
     a->ece = tb->ecn_ok && (h->flags & (TCPF_ECE | TCPF_SYN)) == TCPF_ECE;
     tb->probe_cnt = 0;
@@ -294,7 +297,7 @@ void tcp_ack(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in
 
 /* Later ACKs were faster. What it sacks has arrived all the same, and no other ACK will repeat its DSACK. */
 void tcp_ack_overtaken(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct tcp_in *in) {
-    struct tcp_acked a = {.prior_una = tb->snd_una, .prior_pipe = tcb_pipe(tb)};
+    struct tcp_acked a = {0};
     uint32_t lost = tb->lost_bytes;
     if (!tb->sack_ok || in->h.opts.sack_cnt == 0)
         return;

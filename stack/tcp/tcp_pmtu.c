@@ -5,7 +5,7 @@
  * An ICMP error is believed only if the sequence number that it quotes is in flight (RFC 5927 4.1). During the handshake it ends the
  * attempt, as on Linux; later it is a "soft" error, which names the reason if the connection times out.
  *
- * Black holes, as Linux does with tcp_mtu_probing=1: when full segments have timed out three times in a row, the segment size falls to
+ * Black holes, as Linux does with tcp_mtu_probing=1: when a segment that is larger has timed out three times in a row, the segment size falls to
  * MTUP_BASE_MSS, at further timeouts to half of it. From there single larger segments of data search upwards between mtup_low, which is known
  * to pass, and mtup_high. A probe that is lost is sent again in pieces and is no sign of congestion (RFC 4821 7.5). Only with SACK, which tells which
  * segment it was.
@@ -95,12 +95,14 @@ void tcp_mtup_rto(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     uint32_t floor = addr_is_ip4(&tb->ep.raddr) ? MTUP_FLOOR4 : MTUP_FLOOR6;
     if (tb->opt.pmtudisc == 0 || tb->rtx_cnt < MTUP_RTOS || (tb->rtx_cnt - MTUP_RTOS) % 2)
         return;
-    if (!s || s->flags & SEG_SYN || s->len < tb->snd_mss || tb->snd_wnd == 0)
-        return; /* not its size: smaller ones are lost too, or not taken */
+    if (!s || s->flags & SEG_SYN || tb->snd_wnd == 0)
+        return;
     uint32_t low = UST_MIN(tb->mtup_low ? (tb->mtup_low - hdr) / 2 : MTUP_BASE_MSS, MTUP_BASE_MSS);
     low = UST_MAX(low + hdr, floor);
     if (low >= max || (tb->mtup_low && low >= tb->mtup_low))
         return;
+    if (hdr + (tb->ts_ok ? 12u : 0u) + s->len <= low)
+        return; /* it is no larger than that: then it is not its size */
     tb->mtup_low = low;
     tb->mtup_high = max;
     tb->mtup_size = 0;

@@ -44,7 +44,7 @@ static void reduction_begin(struct tcb *tb, uint64_t now_ns) {
 
 static void prr(struct tcb *tb, const struct tcp_acked *a) {
     uint32_t pipe = tcb_pipe(tb), mss = tb->snd_mss, sndcnt;
-    if (a->delivered == 0 || tb->prior_cwnd == 0)
+    if (tb->prior_cwnd == 0)
         return;
     tb->prr_delivered += a->delivered;
     if (pipe > tb->snd_ssthresh) {
@@ -191,15 +191,17 @@ static void grow(struct tcb *tb, uint64_t now_ns, const struct tcp_acked *a) {
     bool limited = tb->cwnd_limited;
     if (tb->snd_cwnd < tb->snd_ssthresh)
         limited = limited || tb->snd_cwnd < 2 * tb->max_flight;
-    if (a->acked > 0 && limited)
-        tcp_cc(tb)->on_ack(tb, now_ns, a->acked, a->rtt_last_ns);
+    /* What was sacked before has had its effect then: the ACK that ends a recovery is no burst. */
+    uint32_t acked = UST_MIN(a->acked, a->delivered);
+    if (acked > 0 && limited)
+        tcp_cc(tb)->on_ack(tb, now_ns, acked, a->rtt_last_ns);
 }
 
 void tcp_recovery_ack(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct tcp_acked *a) {
     uint32_t lost = tb->lost_bytes;
     struct tcp_seg *head;
 
-    if (a->ece && tb->ca_state < TCP_CA_CWR)
+    if (a->ece)
         tcp_recovery_cwr(t, now_ns, tb);
     if (a->acked > 0 && (head = tcp_seg_first(tb)) && (head->flags & SEG_SACKED)) {
         /* It has the first byte and does not acknowledge it: reneged. Do not wait for the whole RTO. */

@@ -114,7 +114,6 @@ static enum drop step_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb, struct
 static void established_passive(struct tcp *t, uint64_t now_ns, struct tcb *tb,
                                 const struct tcp_in *in) {
     tb->snd_wl1 = in->h.seq;
-    tb->snd_wl2 = in->h.ack;
     tb->snd_wnd = (uint32_t)in->h.wnd << tb->snd_wscale;
     tb->max_snd_wnd = tb->snd_wnd;
     tcb_disarm(tb, TCPT_RTX);

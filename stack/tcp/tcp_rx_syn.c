@@ -48,7 +48,6 @@ static void take_syn(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struc
     tb->ts_recent_ns = now_ns;
     tcp_peer_options(t, tb, &in->h);
     tb->snd_wl1 = in->h.seq;
-    tb->snd_wl2 = in->h.ack;
     tb->snd_wnd = in->h.wnd; /* not scaled in a SYN */
     tb->max_snd_wnd = tb->snd_wnd;
 }

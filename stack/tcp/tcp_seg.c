@@ -170,8 +170,6 @@ void tcp_seg_mark_sent_again(struct tcp *t, uint64_t now_ns, struct tcb *tb, str
     s->flags |= SEG_EVER_RETRANS;
     s->xmit_ns = now_ns;
     rate_stamp(tb, now_ns, s);
-    if (s->rtx_cnt < 255)
-        s->rtx_cnt++;
     time_queue(tb, s);
     tb->total_retrans++;
     tb->bytes_retrans += s->len;

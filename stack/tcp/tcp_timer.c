@@ -221,7 +221,7 @@ static bool on_tlp(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
 }
 
 static bool on_reo(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
-    struct tcp_acked none = {.prior_una = tb->snd_una, .prior_pipe = tcb_pipe(tb)};
+    struct tcp_acked none = {0};
     uint32_t lost = tb->lost_bytes;
     tcp_rack_detect(t, now_ns, tb);
     none.lost = tb->lost_bytes > lost ? tb->lost_bytes - lost : 0;

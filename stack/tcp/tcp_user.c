@@ -40,8 +40,11 @@ int tcp_bind(struct tcp *t, struct tcb *tb, const struct ust_addr *a, uint16_t p
     tb->bind.port = port;
     int r = port ? port_bind(&t->ports, &tb->bind, false)
                  : port_bind_ephemeral(&t->ports, &t->c->rng, &tb->bind, false);
-    tb->bind_user = r == 0;
-    return r;
+    if (r < 0)
+        return r;
+    tb->bind_user = true;
+    tb->ep.lport = tb->ep.rport = 0; /* of a connection that was refused before */
+    return 0;
 }
 
 /* ---- connect ---- */

@@ -60,7 +60,7 @@ bool tcp_wnd_update_due(const struct tcb *tb) {
     if (w <= open)
         return false;
     uint32_t adv = w - open;
-    if (adv >= 2 * mss && (adv >= lim / 4 || open <= lim / 8 || lim <= 8 * mss))
+    if (adv >= 2 * mss && (adv >= lim / 4 || open <= lim / 8))
         return true;
     return adv >= lim / 2;
 }

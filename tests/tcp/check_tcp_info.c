@@ -82,6 +82,11 @@ static const struct tcp_case cases[] = {
       "write 1 -> EAGAIN\n+0.1 < . 1:1(0) ack 1001 win 10000\n"
       "+0.1 < . 1:1(0) ack 2001 win 10000\n"
       "info rwnd_limited_us 0 busy_time_us 200000\n"),
+    C("a FIN is no data, and one sent counts as time of sending only with data",
+      EST "+0.05 write 10\n> P. 1:11(10)\n+0.05 info last_data_sent_ms 50\n"
+          "< F. 1:1(0) ack 11 win 10000\n> . 11:11(0) ack 2\n"
+          "info data_segs_in 0 segs_in 2 last_data_sent_ms 50\n"
+          "shutdown wr\n> F. 11:11(0)\ninfo last_data_sent_ms 50 data_segs_out 1\n"),
     C("keepalive probes are counted",
       EST "opt keepalive 10 2 5\n+10 > . 0:0(0) ack 1\n+2 > . 0:0(0) ack 1\ninfo probes 2\n"),
     C("super-frames count as their pieces",

@@ -33,6 +33,9 @@ static const struct tcp_case cases[] = {
                    "< . 1:1(0) ack 1001 win 1400\nready \n"
                    "< . 1:1(0) ack 2001 win 1000\n> P. 2001:3001(1000)\nevents OUT\nready OUT\n"
                    "write 999\nready OUT\nwrite 1\nready \nwrite 1 -> EAGAIN\n"),
+    C("TCP_NOTSENT_LOWAT: one buffer of 64 KB is taken at once, not two",
+      EST(0, 2000) "opt notsent_lowat 1000\nwrite 200000 -> 65536\n"
+                   "> . 1:1001(1000)\n> . 1001:2001(1000)\n"),
     C("TCP_NOTSENT_LOWAT: who waits is woken at half of it (Linux)",
       EST(0, 2000) "opt notsent_lowat 4000\nwrite 6000\n"
                    "> . 1:1001(1000)\n> . 1001:2001(1000)\n"

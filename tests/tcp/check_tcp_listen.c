@@ -126,6 +126,12 @@ static const struct tcp_case cases[] = {
       "open\nopt reuseaddr 1\nbind 80\nlisten 5\n" SYN(1)
           ACK(1) "accept\nunlisten\n"
                  "use 5\nopen\nbind 80 -> EADDRINUSE\nopt reuseaddr 1\nbind 80\nlisten 5\n" SYN(2)),
+    C("two sockets with SO_REUSEADDR on one port, the second cannot listen",
+      "use 5\nopen\nopt reuseaddr 1\nbind 80\nuse 6\nopen\nopt reuseaddr 1\nbind 80\n"
+      "use 5\nlisten 5\nuse 6\nlisten 5 -> EADDRINUSE\nuse 5\n" SYN(1) ACK(1) "accept\n"),
+    C("the window of the SYN is the largest yet: no segment of more than half",
+      L(5) "< S 0:0(0) win 1200 <mss 1000>\n> S. 0:0(0) ack 1\n< . 1:1(0) ack 1 win 1200\n"
+           "accept\nwrite 1200\n> . 1:601(600)\n> P. 601:1201(600)\n"),
     /* RFC 9293 MUST-42 */
     C("listening on the port of a connection in SYN-SENT: both go on",
       "use 1\nopen\nopt reuseaddr 1\nbind 80\nconnect 1\n> [1] S 0:0(0)\n"

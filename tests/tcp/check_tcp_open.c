@@ -4,7 +4,7 @@
 
 #define OPEN                                                                                       \
     "connect\n"                                                                                    \
-    "> S 0:0(0) win 65535 <mss 1460,sackOK,TS,wscale 7>\n"
+    "> S 0:0(0) win 65535 <mss 1460,sackOK,TS 1 0,wscale 7>\n"
 
 static const struct tcp_case cases[] = {
     /* RFC 9293 MUST-1, MUST-14, SHLD-5, MUST-65, MUST-44 */

@@ -123,6 +123,13 @@ START_TEST(isn_grows_for_one_tuple_and_differs_for_others)
     seq_t i0 = tcp_isn(t, T0, &a), i1 = tcp_isn(t, T0 + NS_PER_S, &a);
     ck_assert_uint_eq(i1.v - i0.v, 250000); /* 4 us a step */
     uint32_t low = 0, high = 0;
+    struct tcp_ep local = a, remote = a, port = a;
+    local.laddr = addr_from_ip4(0x0a000003);
+    remote.raddr = addr_from_ip4(0x0a000003);
+    port.lport = 81;
+    ck_assert_uint_ne(tcp_isn(t, T0, &local).v, i0.v);
+    ck_assert_uint_ne(tcp_isn(t, T0, &remote).v, i0.v);
+    ck_assert_uint_ne(tcp_isn(t, T0, &port).v, i0.v);
     for (uint16_t p = 1; p <= 1000; p++) { /* neighbours tell nothing */
         struct tcp_ep x = ep_of(0x0a000001, 80, p), y = ep_of(0x0a000001, 80, (uint16_t)(p + 1));
         uint32_t d = tcp_isn(t, T0, &y).v - tcp_isn(t, T0, &x).v;
@@ -324,6 +331,23 @@ START_TEST(cubic_fast_convergence_and_undo)
     ck_assert_uint_eq(tb->cc.cubic.w_max_segs, 595);
     cc->undo(tb, T0);
     ck_assert_uint_eq(tb->cc.cubic.w_max_segs, 1000);
+    /* RFC 9438 4.9: the whole epoch goes on as it was. */
+    cc->on_ack(tb, T0 + NS_PER_S, 1000, NS_PER_MS);
+    struct tcp_cubic was = tb->cc.cubic;
+    ck_assert_uint_ne(was.epoch_start_ns, 0);
+    cc->ssthresh(tb, T0 + 2 * NS_PER_S);
+    ck_assert_uint_eq(tb->cc.cubic.epoch_start_ns, 0);
+    tb->cc.cubic.k_ms = tb->cc.cubic.origin_segs = 1;
+    tb->cc.cubic.w_est_bytes = 1;
+    cc->undo(tb, T0 + 3 * NS_PER_S);
+    ck_assert_uint_eq(tb->cc.cubic.w_max_segs, was.w_max_segs);
+    ck_assert_uint_eq(tb->cc.cubic.origin_segs, was.origin_segs);
+    ck_assert_uint_eq(tb->cc.cubic.epoch_start_ns, was.epoch_start_ns);
+    ck_assert_uint_eq(tb->cc.cubic.k_ms, was.k_ms);
+    ck_assert_uint_eq(tb->cc.cubic.w_est_bytes, was.w_est_bytes);
+    /* 4.2: what time passed idle does not count. */
+    cc->after_idle(tb, T0 + 4 * NS_PER_S);
+    ck_assert_uint_eq(tb->cc.cubic.epoch_start_ns, 0);
     tb->snd_cwnd = 1500; /* never below two segments */
     ck_assert_uint_eq(cc->ssthresh(tb, T0), 2000);
     tcb_free(t, tb);

@@ -168,6 +168,10 @@ static const struct tcp_case cases[] = {
       EST_TS "< . 1:101(100) ack 1 <TS 2000 last>\n> . 1:1(0) ack 101 <TS 1 2000>\n"
              "< . 101:201(100) ack 1 <TS 1999 last>\n> . 1:1(0) ack 101 <TS 1 2000>\n"
              "drop TCP_PAWS\ncount paws 1\ninq 100\n"),
+    C("PAWS: an old timestamp without data: a challenge, unless it was only overtaken",
+      EST_TS "+1 < . 2:2(0) ack 1 <TS 500 last>\n> . 1:1(0) ack 1 <TS 1 1000>\ndrop TCP_PAWS\n"
+             "count paws 1 challenge 1\n< . 1:1(0) ack 1 <TS 500 last>\nnothing\ncount paws 1\n"
+             "< R 1:1(0)\nstate CLOSED\n"), /* a RST needs no timestamp */
     C("PAWS: timestamps wrap", "connect\n> S 0:0(0)\n"
                                "< S. 0:0(0) ack 1 <mss 1460,TS 4294967290 last>\n> . 1:1(0) ack 1\n"
                                "< . 1:101(100) ack 1 <TS 5 last>\n> . 1:1(0) ack 101 <TS 1 5>\n"),
@@ -191,7 +195,8 @@ static const struct tcp_case cases[] = {
           "EOF\nwrite 1 -> EPIPE\n"),
     /* RFC 9293 SHLD-2 */
     C("RST with data: reset, the data is not for the program",
-      EST "< R. 1:101(100) ack 1\nstate CLOSED\ninq 0\nread 1 -> ECONNRESET\nread 1 -> EOF\n"),
+      EST "< R. 1:101(100) ack 1\ndrop NONE\nstate CLOSED\ninq 0\nread 1 -> ECONNRESET\nread 1 -> "
+          "EOF\n"),
     /* RFC 9293 MUST-66 */
     C("RST in a window of zero: reset",
       ZERO_WINDOW "< R 4001:4001(0)\nstate CLOSED\nread 4000\nread 1 -> ECONNRESET\n"),

@@ -162,6 +162,28 @@ static const struct tcp_case cases[] = {
           "+0.002 > P. 3001:4001(1000) ack 1 gso 0\n" /* the tail probe takes one piece */
           "count segs 2\n",
       .features = LINK_F_TSO4, .gso_max = 65535),
+    C("super-frames: rather wait for the next ACK than send a small part of what will fit",
+      EST100 "write 60000\n> . 1:10001(10000) ack 1 gso 1000\n"
+             "+0.1 < . 1:1(0) ack 1001 win 65535\nnothing\n" /* room for 2000, a third is 3666 */
+             "< . 1:1(0) ack 2001 win 65535\n> . 10001:14001(4000) ack 1 gso 1000\n",
+      .features = LINK_F_TSO4, .gso_max = 65535),
+    C("super-frames: what is left goes, however small",
+      EST100 "write 12000\n> . 1:10001(10000) ack 1 gso 1000\n"
+             "+0.1 < . 1:1(0) ack 1001 win 65535\n> P. 10001:12001(2000) ack 1 gso 1000\n",
+      .features = LINK_F_TSO4, .gso_max = 65535),
+    C("the congestion window grows only as far as it is used",
+      EST100 "write 5000\n> . 1:1001(1000)\n> . 1001:2001(1000)\n> . 2001:3001(1000)\n"
+             "> . 3001:4001(1000)\n> P. 4001:5001(1000)\n"
+             "+0.1 < . 1:1(0) ack 5001 win 65535\ncount cwnd 10000\n" /* half of it was */
+             "write 6000\n> . 5001:6001(1000)\n> . 6001:7001(1000)\n> . 7001:8001(1000)\n"
+             "> . 8001:9001(1000)\n> . 9001:10001(1000)\n> P. 10001:11001(1000)\n"
+             "+0.1 < . 1:1(0) ack 11001 win 65535\ncount cwnd 16000\n"),
+    C("the peer's window, not ours, was the limit: no growth",
+      SMALL_WINDOW("4000") "write 30000\n> . 1:1001(1000)\n> . 1001:2001(1000)\n"
+                           "> . 2001:3001(1000)\n> . 3001:4001(1000)\n"
+                           "+0.1 < . 1:1(0) ack 4001 win 4000\n> . 4001:5001(1000)\n"
+                           "> . 5001:6001(1000)\n> . 6001:7001(1000)\n> . 7001:8001(1000)\n"
+                           "count cwnd 10000\n"),
     C("the send buffer fills: EAGAIN, and room is told when a third is free",
       EST "opt sndbuf 6000\nopt nodelay 1\nevents OUT\n"
           "write 6000 -> 6000\n"

@@ -33,7 +33,7 @@ struct out { /* a segment that we sent */
 struct conn {
     seq_t iss, irs; /* ours, the peer's */
     bool has_iss;
-    uint32_t last_ts;
+    uint32_t last_ts, prev_ts;
     uint16_t our_port;
     struct tcb *tb;
     uint64_t wr_pos, rd_pos;
@@ -156,8 +156,10 @@ static void collect(struct fix *f) {
                 c->has_iss = true;
                 c->our_port = o->h.sport;
             }
-            if (o->h.opts.has_ts)
+            if (o->h.opts.has_ts && o->h.opts.ts_val != c->last_ts) {
+                c->prev_ts = c->last_ts;
                 c->last_ts = o->h.opts.ts_val;
+            }
             if (o->h.opts.fo_len > 0) {
                 f->cookie_len = o->h.opts.fo_len;
                 memcpy(f->cookie, o->h.opts.fo_cookie, sizeof f->cookie);
@@ -387,8 +389,8 @@ struct seg {
     int conn;
     uint8_t flags;
     bool fo_any;
-    bool abs, has_ack, has_win, has_opts, ts, no_ts, ts_last, ce, has_urg, has_gso, has_tos,
-        has_ttl;
+    bool abs, has_ack, has_win, has_opts, ts, no_ts, ts_last, ts_prev, ce, has_urg, has_gso,
+        has_tos, has_ttl;
     uint64_t seq, end, len, ack;
     uint32_t win, urg, gso, tos, ttl;
     struct tcp_opts o;
@@ -425,6 +427,8 @@ static void parse_options(struct fix *f, const char **s, struct seg *g) {
                 g->o.ts_val = (uint32_t)v;
                 if (word(s, "last"))
                     g->ts_last = true;
+                else if (word(s, "prev"))
+                    g->ts_prev = true;
                 else
                     g->o.ts_ecr = (uint32_t)must_number(f, s);
             }
@@ -646,6 +650,8 @@ static void op_in(struct fix *f, const char *s) {
     h.opts = g.o;
     if (g.ts_last)
         h.opts.ts_ecr = c->last_ts;
+    if (g.ts_prev)
+        h.opts.ts_ecr = c->prev_ts;
     for (int i = 0; i < g.o.sack_cnt; i++) {
         h.opts.sack[i].start = seq_add(iss, (uint32_t)g.sack[i][0]);
         h.opts.sack[i].end = seq_add(iss, (uint32_t)g.sack[i][1]);
@@ -724,6 +730,10 @@ static void op_open(struct fix *f) {
 static void op_bind(struct fix *f, const char *s) {
     struct ust_addr any = addr_from_ip4(0);
     uint16_t port = (uint16_t)must_number(f, &s);
+    if (word(&s, ":")) { /* A:PORT */
+        any = addr_from_ip4(0x0a000000u + port);
+        port = (uint16_t)must_number(f, &s);
+    }
     int r = tcp_bind(&f->r->tcp, tb_of(f), &any, port);
     if (r != result(f, &s, 0))
         bust(f, "bind gave %d", r);
@@ -733,7 +743,7 @@ static void op_listen(struct fix *f, const char *s) {
     struct tcp *t = &f->r->tcp;
     struct ust_addr any = addr_from_ip4(0);
     uint64_t backlog = must_number(f, &s);
-    if (f->l) {
+    if (f->l && !f->conn[f->cur].tb) {
         tcp_listen_backlog(f->l, (int)backlog);
         return;
     }
@@ -746,9 +756,15 @@ static void op_listen(struct fix *f, const char *s) {
         if (r < 0)
             bust(f, "bind: %d", r);
     }
-    int r = tcp_listen(t, f->now, tb, (int)backlog, &f->l);
-    if (r != 0)
+    struct tcp_listener *l = NULL;
+    int r = tcp_listen(t, f->now, tb, (int)backlog, &l);
+    if (r != result(f, &s, 0))
         bust(f, "listen gave %d", r);
+    if (r < 0) {
+        f->conn[f->cur].tb = tb;
+        return;
+    }
+    f->l = l;
     tcp_listener_set_sock(f->l, &f->l);
 }
 
@@ -838,6 +854,19 @@ static void op_oob(struct fix *f, const char *s) {
     int r = tcp_recv_oob(&f->r->tcp, tb_of(f), &b, false);
     if (r != (want > 1 ? 1 : want))
         bust(f, "oob gave %d", r);
+}
+
+/* ADDRESS:PORT of one end, addresses by their last byte in 10.0.0.0/24; 0: none. */
+static void op_end(struct fix *f, const char *s, bool peer) {
+    struct ust_addr a;
+    uint16_t port;
+    (peer ? tcp_peer : tcp_local)(tb_of(f), &a, &port);
+    uint64_t last = must_number(f, &s);
+    struct ust_addr want = addr_from_ip4(0x0a000000 + (uint32_t)last);
+    word(&s, ":");
+    uint64_t want_port = must_number(f, &s);
+    if (port != want_port || (last ? !addr_eq(&a, &want) : !addr_is_any(&a)))
+        bust(f, "it is %s:%u", addr_str(&a, (char[ADDR_STR_LEN]){0}), port);
 }
 
 static void op_shutdown(struct fix *f, const char *s) {
@@ -946,14 +975,30 @@ static void op_icmp(struct fix *f, const char *s) {
     tcp_ip_error(&f->r->tcp, f->now, &e);
 }
 
+struct named {
+    const char *name;
+    uint64_t v;
+};
+
+/* NAME N NAME N ... */
+static void must_be(struct fix *f, const char *s, const struct named *k, size_t cnt) {
+    while (!at_end(s)) {
+        size_t i = 0;
+        while (i < cnt && !word(&s, k[i].name))
+            i++;
+        if (i == cnt)
+            bust(f, "there is no `%.20s`", s);
+        uint64_t want = must_number(f, &s);
+        if (k[i].v != want)
+            bust(f, "%s is %ju", k[i].name, (uintmax_t)k[i].v);
+    }
+}
+
 static void op_count(struct fix *f, const char *s) {
     struct tcp *t = &f->r->tcp;
     struct tcb *tb = f->conn[f->cur].tb;
     struct arena *ar = &f->r->core.arena;
-    const struct {
-        const char *name;
-        uint64_t v;
-    } k[] = {
+    const struct named k[] = {
         {"tcb", t->tcb_cnt},
         {"tw", t->tw_cnt},
         {"syn", t->syn_cnt},
@@ -982,6 +1027,11 @@ static void op_count(struct fix *f, const char *s) {
         {"sndbuf", tb ? tb->sndbuf : 0},
         {"rcvbuf", tb ? tb->rcvbuf : 0},
         {"pipe", tb ? tcb_pipe(tb) : 0},
+        {"sacked", tb ? tb->sacked_bytes : 0},
+        {"lost", tb ? tb->lost_bytes : 0},
+        {"ca", tb ? tb->ca_state : 0},
+        {"backoff", tb ? tb->backoff : 0},
+        {"reo_mult", tb ? tb->rack.reo_wnd_mult : 0},
         {"snd_wnd", tb ? tb->snd_wnd : 0},
         {"err_soft", tb ? (uint64_t)tb->err_soft : 0},
         {"ports", t->ports.cnt},
@@ -991,15 +1041,7 @@ static void op_count(struct fix *f, const char *s) {
         {"fo_fail", tb ? tb->fo_fail : 0u},
         {"syn_data", tb ? tb->syn_data_acked : 0u},
     };
-    for (size_t i = 0; i < UST_ARRAY_CNT(k); i++) {
-        if (!word(&s, k[i].name))
-            continue;
-        uint64_t want = must_number(f, &s);
-        if (k[i].v != want)
-            bust(f, "%s is %ju", k[i].name, (uintmax_t)k[i].v);
-        return;
-    }
-    bust(f, "count of what?");
+    must_be(f, s, k, UST_ARRAY_CNT(k));
 }
 
 /* A field of TCP_INFO. */
@@ -1008,10 +1050,7 @@ static void op_info(struct fix *f, const char *s) {
     tcp_info(&f->r->tcp, f->now, tb_of(f), &o);
 #define FIELD(x)                                                                                   \
     { #x, (uint64_t)o.x }
-    const struct {
-        const char *name;
-        uint64_t v;
-    } k[] = {
+    const struct named k[] = {
         FIELD(state),
         FIELD(ca_state),
         FIELD(retransmits),
@@ -1067,16 +1106,7 @@ static void op_info(struct fix *f, const char *s) {
         FIELD(rcv_ooopack),
     };
 #undef FIELD
-    while (!at_end(s)) {
-        size_t i = 0;
-        while (i < UST_ARRAY_CNT(k) && !word(&s, k[i].name))
-            i++;
-        if (i == UST_ARRAY_CNT(k))
-            bust(f, "info `%.20s`", s);
-        uint64_t want = must_number(f, &s);
-        if (k[i].v != want)
-            bust(f, "%s is %ju", k[i].name, (uintmax_t)k[i].v);
-    }
+    must_be(f, s, k, UST_ARRAY_CNT(k));
 }
 
 static void op_drop(struct fix *f, const char *s) {
@@ -1175,6 +1205,10 @@ static void run_op(struct fix *f, const char *s) {
         op_shutdown(f, s);
     else if (word(&s, "state"))
         op_state(f, s);
+    else if (word(&s, "local"))
+        op_end(f, s, false);
+    else if (word(&s, "peer"))
+        op_end(f, s, true);
     else if (word(&s, "error")) {
         int want = must_err(f, &s), is = tcp_take_error(tb_of(f));
         if (is != want)

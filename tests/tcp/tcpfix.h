@@ -16,7 +16,7 @@
  *
  * Segments: flags S F R P . U E W (as tcpdump), seq:end(len), relative to each side's ISN (SYN is 0, the first byte 1); `ack N`; `win N` (raw field; not
  * looked at in `>` if absent); `urg N`; `ce` (`<`: IP's congestion mark; `>`: `ect`); `gso N` (a coalesced segment in pieces of N); `tos N`, `ttl N` of `>`. Options in <>:
- * FO [N|any] (fast open: cookie request, cookie N, the one that we sent last), mss N, wscale N, sackOK, TS val ecr (`<`; ecr may be `last`: our last value), TS (`>`: must be there), noTS, sack a:b c:d. In `>` options are looked
+ * FO [N|any] (fast open: cookie request, cookie N, the one that we sent last), mss N, wscale N, sackOK, TS val ecr (`<`; ecr may be `last`: our last value, or `prev`: the one before it), TS (`>`: must be there), noTS, sack a:b c:d. In `>` options are looked
  * at only if <> is given, and then all of them must fit. `[n]` before the flags: the peer's port 7000+n instead of 7000. `abs` after the ports: numbers are not relative.
  *
  * Operations (result behind ->):
@@ -24,10 +24,11 @@
  *     go                    the SYN of a fast open leaves without data
  *     write N [more] [oob] -> N|error    read N -> N|EOF|error    peek N -> N    oob -> N|error
  *     close | abort | disconnect | shutdown wr|rd|rdwr | unlisten
+ *     local A:PORT | peer A:PORT   10.0.0.A, 0: none
  *     state NAME | error NAME | ready IN,OUT,... | events IN,... | inq N | outq N | atmark 0|1
  *     opt name value (see tcpfix.c) | icmp err NAME [seq N] [mtu N] [hard] | rst-quiet
  *     drop REASON           the verdict on the last segment
- *     count NAME N          an object count or counter: tcb tw syn orphan ooo segs challenge cwnd ssthresh rto_ms mss sndbuf rcvbuf ...
+ *     count NAME N ...      object counts, counters, what congestion control knows: tcb tw syn orphan segs challenge cwnd ssthresh pipe rto_ms ...
  *     info NAME N ...       fields of TCP_INFO, in struct tcp_info_out's names and units
  *     iss N | peer_iss N    sequence numbers, before the handshake
  *     max_orphans N         how many the stack keeps
