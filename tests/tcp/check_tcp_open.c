@@ -55,7 +55,7 @@ static const struct tcp_case cases[] = {
                                                "count mss 48\n"),
     C("window scale 14 is the most: 15 counts as 14",
       OPEN "< S. 0:0(0) ack 1 win 30000 <mss 1460,wscale 15>\n"
-           "> . 1:1(0) ack 1\n"),
+           "> . 1:1(0) ack 1\ninfo snd_wscale 14\n"),
     /* RFC 9293 SHLD-5, SHLD-6, MUST-67 */
     C("small MTU",
       "connect\n"
