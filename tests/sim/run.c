@@ -111,6 +111,8 @@ static void weather(struct sim *s, void *ctx) {
     case 3:
         x->mtu = PICK(s, 0, 600, 1000, 1280, 1400);
         x->mtu_mute = rng_below(&s->rng, 2); /* a black hole for large packets */
+        /* Found by two searches with timeouts between them, which an orphan may not live to see. */
+        w->bad |= x->mtu_mute && x->mtu && x->mtu <= 1000;
         break;
     case 4:
         x->rate_bps = (uint64_t)PICK(s, 1, 20, 400) * 1000000;
