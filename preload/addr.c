@@ -62,8 +62,7 @@ socklen_t addr_store(const struct sock *s, const struct ust_addr *a, uint16_t po
         return sizeof(in4);
     }
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    if (!addr_is_any(a))
-        memcpy(&in6.sin6_addr, a->b, sizeof(a->b));
+    memcpy(&in6.sin6_addr, a->b, sizeof(a->b));
     memcpy(ss, &in6, sizeof(in6));
     return sizeof(in6);
 }

@@ -232,7 +232,15 @@ static int parse_one(const struct sock *s, const struct cmsghdr *h, const uint8_
     }
 }
 
-int cmsg_parse(const struct sock *s, const void *control, size_t len, struct udp_send *u) {
+static int parse_stream(const struct cmsghdr *h) {
+    if (h->cmsg_level != SOL_SOCKET || h->cmsg_type == SCM_RIGHTS ||
+        h->cmsg_type == SCM_CREDENTIALS)
+        return 0;
+    return -EINVAL;
+}
+
+/* s NULL: a stream, whose messages have no effect. */
+static int walk(const struct sock *s, const void *control, size_t len, struct udp_send *u) {
     uint8_t buf[CONTROL_BYTES_MAX];
     if (len > sizeof(buf))
         return -ENOBUFS;
@@ -244,7 +252,8 @@ int cmsg_parse(const struct sock *s, const void *control, size_t len, struct udp
         memcpy(&h, buf + off, sizeof(h));
         if (h.cmsg_len < sizeof(h) || h.cmsg_len > len - off)
             return -EINVAL;
-        int r = parse_one(s, &h, buf + off + sizeof(h), h.cmsg_len - sizeof(h), u);
+        int r = !s ? parse_stream(&h)
+                   : parse_one(s, &h, buf + off + sizeof(h), h.cmsg_len - sizeof(h), u);
         if (r < 0)
             return r;
         size_t step = CMSG_ALIGN(h.cmsg_len);
@@ -254,3 +263,9 @@ int cmsg_parse(const struct sock *s, const void *control, size_t len, struct udp
     }
     return 0;
 }
+
+int cmsg_parse(const struct sock *s, const void *control, size_t len, struct udp_send *u) {
+    return walk(s, control, len, u);
+}
+
+int cmsg_check(const void *control, size_t len) { return walk(NULL, control, len, NULL); }

@@ -113,8 +113,12 @@ static long do_connect(struct call *c, const struct sockaddr *sa, socklen_t len)
     /* Linux: a stream socket that is not free says so before it looks at the address. */
     bool unread =
         r == -EFAULT || len < sizeof(sa->sa_family) || len > sizeof(struct sockaddr_storage);
-    if (r < 0 && (!busy || unread))
+    if (r < 0 && (!busy || unread)) {
+        /* and a datagram socket has taken a port by then. */
+        if (!unread && c->s->kind == SOCK_KIND_UDP && call_need_net(c) == 0)
+            sock_dgram_autobind(c->sk, c->s);
         return r;
+    }
     if (!busy && dest_is_kernels(c->s, &a))
         return connect_kernel(c, sa, len);
     r = call_need_net(c);

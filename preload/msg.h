@@ -59,6 +59,8 @@ long recv_data(struct call *c, struct uiter *it, struct recv_from *from);
 /* ---- cmsg.c ---- */
 /* What to->control asks for, into u: 0, -EINVAL, -EFAULT, -ENOBUFS. */
 int cmsg_parse(const struct sock *s, const void *control, size_t len, struct udp_send *u);
+/* The control messages of a stream: those of SOL_SOCKET are looked at, others are for another protocol. 0, -EINVAL, -EFAULT, -ENOBUFS. */
+int cmsg_check(const void *control, size_t len);
 /* Writes what the socket's options ask for into the program's msg->msg_control. *used: bytes; MSG_CTRUNC is added to *msg_flags. */
 void cmsg_write(const struct call *c, const struct recv_from *from, void *control, size_t room,
                 size_t *used, int *msg_flags);

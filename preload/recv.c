@@ -46,9 +46,20 @@ static long recv_oob(struct call *c, struct uiter *it, struct recv_from *f) {
 /* There is nothing more to take without waiting, or an error that the next call shall find. */
 static bool is_dry(const struct sock *s, size_t off) { return !s->tcb || tcp_inq(s->tcb) <= off; }
 
+/* SO_PEEK_OFF moves on with what was peeked at, and back with what was taken. */
+static void peek_moved(struct sock *s, size_t n, bool peek) {
+    if (!s || s->peek_off < 0)
+        return;
+    if (peek)
+        s->peek_off += (int32_t)n;
+    else
+        s->peek_off -= (int32_t)UST_MIN(n, (size_t)s->peek_off);
+}
+
 static long recv_stream(struct call *c, struct uiter *it, struct recv_from *f) {
     const int flags = f->flags;
-    size_t done = 0, off = 0, total = it->left, left = total;
+    size_t done = 0, total = it->left, left = total;
+    size_t off = flags & MSG_PEEK && c->s->peek_off > 0 ? (size_t)c->s->peek_off : 0;
     size_t target = flags & MSG_WAITALL ? total : UST_MIN((size_t)c->s->rcvlowat, total);
     if (target == 0)
         target = 1;
@@ -58,6 +69,12 @@ static long recv_stream(struct call *c, struct uiter *it, struct recv_from *f) {
         int cnt;
         size_t want = UST_MIN(left, (size_t)MSG_CHUNK_BYTES);
         r = sock_recv_peek(c->sk, c->s, off, want, v, &cnt, MSG_SLICE_CNT);
+        if (r == -EAGAIN && off > 0) {
+            if (done > 0 && (sock_poll(c->sk, c->s) & (POLLRDHUP | POLLERR | POLLHUP)))
+                break;
+            if (done == 0)
+                r = sock_recv_end(c->s);
+        }
         if (r > 0) {
             size_t there = (size_t)r, n = there;
             if (flags & MSG_TRUNC) {
@@ -78,6 +95,8 @@ static long recv_stream(struct call *c, struct uiter *it, struct recv_from *f) {
                 return done ? (long)done : -EFAULT;
             if (left == 0 || (done >= target && is_dry(c->s, off)))
                 break;
+            if (c->s->tcb && tcp_at_mark(c->s->tcb))
+                break;
             if (is_dry(c->s, off) && (c->s->so_err || (c->s->tcb && tcp_peek_error(c->s->tcb))))
                 break;
             continue;
@@ -88,6 +107,8 @@ static long recv_stream(struct call *c, struct uiter *it, struct recv_from *f) {
             break;
         struct block_rule rule = {c->s->rcvtimeo_ns, POLLIN | POLLRDHUP, false, -EAGAIN};
         r = call_block(c, &rule);
+        if (total == 0) /* Linux waits once, and does not look why it ended */
+            return r == -EAGAIN ? r : 0;
         if (r == -CALL_RESTART && done == 0)
             r = call_again(c) ? 0 : -EBADF;
         if (r < 0)
@@ -98,12 +119,29 @@ static long recv_stream(struct call *c, struct uiter *it, struct recv_from *f) {
 
 /* ---- datagrams ---- */
 
+/* With SO_PEEK_OFF MSG_PEEK begins that far into the queue: the datagram, and the place in it; NULL: not so much there. */
+static struct udp_dgram *dgram_at(struct udp_dgram *d, int32_t peek_off, size_t *off) {
+    *off = peek_off > 0 ? (size_t)peek_off : 0;
+    while (d && *off > 0 && *off >= d->len) {
+        *off -= d->len;
+        d = STAILQ_NEXT(d, link);
+    }
+    return d;
+}
+
 static long recv_dgram(struct call *c, struct uiter *it, struct recv_from *f) {
     struct udp_dgram *d;
+    bool peek = f->flags & MSG_PEEK;
+    size_t off = 0;
     for (;;) {
         int r = sock_dgram_peek(c->sk, c->s, &d);
-        if (r == 0 && d)
-            break;
+        if (r == 0 && d) {
+            d = dgram_at(d, peek ? c->s->peek_off : 0, &off);
+            if (d)
+                break;
+            sock_dgram_done(c->sk, c->s, false);
+            r = -EAGAIN;
+        }
         bool nonblock = call_nonblock(c, f->flags);
         if (r == 0)
             return nonblock ? -EAGAIN : 0;
@@ -116,21 +154,22 @@ static long recv_dgram(struct call *c, struct uiter *it, struct recv_from *f) {
         if (r < 0)
             return r;
     }
-    size_t n = UST_MIN((size_t)d->len, it->left), missed;
+    size_t n = UST_MIN(d->len - off, it->left), missed;
     f->dgram = *d;
     f->has_dgram = true;
     if (n <= MSG_SMALL_BYTES) {
-        missed = uiter_out(it, d->buf, n);
+        missed = uiter_out(it, d->buf + off, n);
     } else {
         call_unlock(c);
-        missed = uiter_out(it, d->buf, n);
+        missed = uiter_out(it, d->buf + off, n);
         call_lock(c);
     }
     /* One that could not be copied out is lost, as in Linux. */
-    sock_dgram_done(c->sk, c->s, !(f->flags & MSG_PEEK));
+    sock_dgram_done(c->sk, c->s, !peek);
     if (missed)
         return -EFAULT;
-    if (n < f->dgram.len)
+    peek_moved(c->s, peek ? n : f->dgram.len, peek);
+    if (n < f->dgram.len - off)
         f->msg_flags |= MSG_TRUNC;
     if (f->want_name)
         f->name_len = addr_store(c->s, &f->dgram.src, f->dgram.sport, &f->name);
@@ -146,6 +185,8 @@ long recv_data(struct call *c, struct uiter *it, struct recv_from *f) {
     if (f->flags & MSG_OOB)
         return recv_oob(c, it, f);
     long r = recv_stream(c, it, f);
+    if (r > 0)
+        peek_moved(c->s, (size_t)r, f->flags & MSG_PEEK);
     if (r >= 0 && c->s && c->s->tcp_inq && c->s->tcb) {
         f->has_inq = true;
         f->inq = (int)UST_MIN(tcp_inq(c->s->tcb), (size_t)INT_MAX);
@@ -256,6 +297,14 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
     return call_end(&c, do_recvmsg(&c, msg, flags));
 }
 
+/* recvmmsg() gives a pending error before anything that is there. 0, or -1 with errno. */
+static int mmsg_pending_error(int fd) {
+    struct call c;
+    if (!fd_lookup(fd) || !call_begin(&c, "recvmmsg", fd))
+        return 0;
+    return (int)call_end(&c, -sock_take_error(c.s));
+}
+
 /* Linux looks at the timeout after each datagram only: one that never comes is waited for. */
 int recvmmsg(int fd, struct mmsghdr *v, unsigned cnt, int flags, struct timespec *timeout) {
     struct timespec ts = {0};
@@ -276,6 +325,8 @@ int recvmmsg(int fd, struct mmsghdr *v, unsigned cnt, int flags, struct timespec
     unsigned i = 0;
     int saved = errno;
     uint64_t now = 0;
+    if (mmsg_pending_error(fd) < 0)
+        return -1;
     cnt = UST_MIN(cnt, (unsigned)IOV_MAX);
     while (i < cnt) {
         struct call c;
@@ -286,6 +337,8 @@ int recvmmsg(int fd, struct mmsghdr *v, unsigned cnt, int flags, struct timespec
         if (r >= 0 && user_copy_out(&v[i].msg_len, &len, sizeof(len)) != 0)
             r = -EFAULT;
         now = c.now;
+        if (r < 0 && r != -EAGAIN && i > 0 && c.s)
+            c.s->so_err = (int)-r; /* for the next call */
         if (call_end(&c, r) < 0)
             break;
         i++;

@@ -43,7 +43,16 @@ static long after_syn_data(struct call *c, size_t done, int flags) {
     return r == -CALL_RESTART ? -EINTR : r;
 }
 
-static long send_stream(struct call *c, struct uiter *it, int flags) {
+/* Linux looks at control messages once the connection is up, before anything is sent. */
+static int stream_control(const struct call *c, const struct send_to *to) {
+    enum tcp_state st = c->s->tcb ? tcp_state(c->s->tcb) : TCPS_CLOSED;
+    if (to->control_len == 0 || (st != TCPS_ESTABLISHED && st != TCPS_CLOSE_WAIT))
+        return 0;
+    return cmsg_check(to->control, to->control_len);
+}
+
+static long send_stream(struct call *c, struct uiter *it, const struct send_to *to) {
+    const int flags = to->flags;
     size_t done = 0;
     long r;
     bool syn = sock_fo_deferred(c->s);
@@ -52,6 +61,8 @@ static long send_stream(struct call *c, struct uiter *it, int flags) {
         return after_syn_data(c, 0, flags);
     }
     for (;;) {
+        if (done == 0 && (r = stream_control(c, to)) < 0)
+            return r;
         struct sbuf_mslice v[MSG_SLICE_CNT];
         int cnt;
         size_t want = UST_MIN(it->left, (size_t)MSG_CHUNK_BYTES);
@@ -104,43 +115,57 @@ static long send_stream(struct call *c, struct uiter *it, int flags) {
 
 /* ---- datagrams ---- */
 
+/* The destination, by the rules of the socket's family. */
+static int dgram_dest(const struct sock *s, const struct send_to *to, struct udp_send *u) {
+    bool unspec = false;
+    int r = addr_in(s, to->sa, to->sa_len, &u->dst, &u->dport, &unspec);
+    if (r == -EAFNOSUPPORT && s->family == AF_INET6)
+        r = -EINVAL;
+    if (r < 0)
+        return r;
+    if (unspec && s->family == AF_INET6) {
+        memset(&u->dst, 0, sizeof(u->dst)); /* Linux: the connected peer, but not by IPv4 */
+        u->dport = 0;
+        return s->udp->connected && addr_is_ip4(&s->udp->raddr) ? -ENETUNREACH : 0;
+    }
+    return u->dport == 0 || (unspec && to->sa_len < sizeof(struct sockaddr_in)) ? -EINVAL : 0;
+}
+
 static long send_dgram(struct call *c, struct uiter *it, const struct send_to *to) {
     struct sock *s = c->s;
     size_t len = it->left;
     struct udp_send u;
-    bool unspec = false;
-    int r;
     memset(&u, 0, sizeof(u));
-    if (len > UINT16_MAX)
-        return -EMSGSIZE;
-    if (to->flags & (MSG_OOB | MSG_MORE))
-        return -EOPNOTSUPP;
-    if (to->sa && to->sa_len > 0) {
-        r = addr_in(s, to->sa, to->sa_len, &u.dst, &u.dport, &unspec);
-        if (r < 0)
-            return r;
-        if (unspec && s->family == AF_INET6)
-            memset(&u.dst, 0, sizeof(u.dst)); /* Linux: the connected peer */
-        else if (unspec && to->sa_len < sizeof(struct sockaddr_in))
-            return -EINVAL;
-        else if (u.dport == 0)
-            return -EINVAL;
-        if (u.dport != 0 && dest_is_kernels(s, &u.dst)) {
-            r = decide_kernel_prepare(c);
-            if (r < 0)
-                return r;
-            decide_kernel(s, SOCK_WHY_DEST_KERNEL_PREFIX);
-            return CALL_TO_LIBC;
-        }
+    bool named = to->sa && to->sa_len > 0;
+    int bad = named ? dgram_dest(s, to, &u) : 0;
+    if (bad == -EFAULT || to->sa_len > sizeof(struct sockaddr_storage))
+        return bad;
+    if (bad == 0 && named && u.dport != 0 && dest_is_kernels(s, &u.dst)) {
+        int k = decide_kernel_prepare(c);
+        if (k < 0)
+            return k;
+        decide_kernel(s, SOCK_WHY_DEST_KERNEL_PREFIX);
+        return CALL_TO_LIBC;
     }
-    if (to->control_len > 0) {
-        r = cmsg_parse(s, to->control, to->control_len, &u);
-        if (r < 0)
-            return r;
-    }
-    r = call_need_net(c);
+    int r = call_need_net(c);
+    if (r == 0)
+        r = sock_dgram_autobind(c->sk, s);
     if (r < 0)
         return r;
+    if (s->cork) /* it knows its way */
+        bad = 0;
+    else if (bad == 0 && u.dport == 0 && !s->udp->connected)
+        bad = -EDESTADDRREQ;
+    if (bad < 0 && s->family == AF_INET6) /* the two families differ in the order */
+        return bad;
+    if (len > UINT16_MAX)
+        return -EMSGSIZE;
+    if (to->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    if (bad == 0 && to->control_len > 0 && !s->cork)
+        bad = cmsg_parse(s, to->control, to->control_len, &u);
+    if (bad < 0)
+        return bad;
     uint8_t *buf = sock_dgram_buf(c->sk, len);
     if (!buf)
         return -ENOBUFS;
@@ -154,16 +179,22 @@ static long send_dgram(struct call *c, struct uiter *it, const struct send_to *t
         sock_dgram_buf_free(c->sk, buf);
         return -EFAULT;
     }
-    r = sock_dgram_send(c->sk, c->now, s, &u, buf, len);
+    r = sock_dgram_send(c->sk, c->now, s, &u, buf, len, to->flags & MSG_MORE);
     if (r == 0 && s->where == SOCK_UNDECIDED)
         decide_stack(s, SOCK_WHY_DEST_STACK);
-    c->sigpipe = r == -EPIPE && !(to->flags & MSG_NOSIGNAL);
     return r < 0 ? r : (long)len;
 }
 
 long send_data(struct call *c, struct uiter *it, const struct send_to *to) {
     if (c->s->kind != SOCK_KIND_TCP)
         return send_dgram(c, it, to);
+    if (to->sa) {
+        struct sockaddr_storage ss;
+        if (to->sa_len > sizeof(ss))
+            return -EINVAL;
+        if (user_copy_in(&ss, to->sa, to->sa_len) != 0)
+            return -EFAULT;
+    }
     if (to->flags & MSG_FASTOPEN) {
         long r;
         while ((r = conn_fastopen(c, to->sa, to->sa_len, to->flags)) == -CALL_RESTART)
@@ -172,7 +203,7 @@ long send_data(struct call *c, struct uiter *it, const struct send_to *to) {
         if (r != 0)
             return r;
     }
-    return send_stream(c, it, to->flags);
+    return send_stream(c, it, to);
 }
 
 /* ---- the calls ---- */

@@ -160,7 +160,7 @@ EXPORT ssize_t ust_sendto(struct ust_stack *st, uint64_t now_ns, struct ust_sock
         if (b == NULL)
             return -ENOBUFS;
         memcpy(b, buf, len);
-        int r = sock_dgram_send(ss, now_ns, sk(s), &to, b, len);
+        int r = sock_dgram_send(ss, now_ns, sk(s), &to, b, len, false);
         return r < 0 ? r : (ssize_t)len;
     }
     size_t done = 0;

@@ -22,6 +22,7 @@ struct port_bind {
         conn; /* TCP: taken by connect(); shares the port with others of its kind, as their 4-tuples differ */
     bool listening; /* TCP: reuseaddr does not help against a listener */
     bool tw;        /* TCP: only TIME-WAIT remains; reuseaddr helps */
+    bool nonlocal;  /* IP_FREEBIND, IP_TRANSPARENT: the address need not be ours */
     uint32_t uid;   /* reuseport needs the same */
 };
 

@@ -107,6 +107,8 @@ static void sock_close(struct socks *sk, uint64_t now_ns, struct sock *s) {
     }
     if (s->udp)
         udp_pcb_free(sk->udp, now_ns, s->udp);
+    if (s->cork)
+        sock_dgram_buf_free(sk, s->cork);
     sk->sock_cnt--;
     slab_free(&sk->c->arena, s);
 }
@@ -223,31 +225,45 @@ static int proto_bind(struct socks *sk, struct sock *s, const struct ust_addr *a
                                     : udp_bind(sk->udp, s->udp, a, port);
 }
 
+static bool may_bind(struct socks *sk, const struct sock *s, const struct ust_addr *a) {
+    return addr_is_any(a) || net_is_local(sk->net, a) || addr_is_multicast(a) ||
+           net_is_broadcast(sk->net, a) || s->freebind || s->transparent;
+}
+
+/* The port that is shown stays, the address goes. */
+static void name_keep(struct socks *sk, struct sock *s) {
+    struct ust_addr a;
+    uint16_t port;
+    sock_local(sk, s, &a, &port);
+    s->name_port = port;
+    memset(&s->name_addr, 0, sizeof s->name_addr);
+    s->renamed = true;
+}
+
 int sock_bind(struct socks *sk, uint64_t now_ns, struct sock *s, const struct ust_addr *a,
               uint16_t port) {
     sk->last_ns = now_ns;
     struct port_bind *b = sock_port_bind(s);
     if (!b)
         return -EINVAL;
-    if (s->bound || sock_tcp_state(s) != TCPS_CLOSED)
-        return -EINVAL;
-    /* An ephemeral port of a connection that is gone does not count; any other does. */
-    if (b->bound && !sock_is_dead(s))
-        return -EINVAL;
-    if (sock_is_dead(s))
-        tcp_abort(sk->tcp, now_ns, s->tcb, true);
     if (s->family == AF_INET6 && s->v6only && addr_is_ip4(a))
         return -EINVAL;
+    bool taken = b->bound || sock_tcp_state(s) != TCPS_CLOSED;
+    if (s->family == AF_INET6 && taken) /* the two families differ in the order */
+        return -EINVAL;
+    if (!may_bind(sk, s, a))
+        return -EADDRNOTAVAIL;
+    if (taken)
+        return -EINVAL;
+    name_keep(sk, s);
     sock_opt_apply(s);
-    if (s->bind_no_port && port == 0) {
-        /* The port is chosen at connect() or listen(). */
-        if (!addr_is_any(a) && !net_is_local(sk->net, a) && !addr_is_multicast(a))
-            return -EADDRNOTAVAIL;
-    } else {
+    if (!s->bind_no_port || port != 0) { /* else chosen at connect() or listen() */
         int err = proto_bind(sk, s, a, port);
         if (err)
             return err;
     }
+    s->name_addr = *a;
+    s->name_port = b->port;
     s->bound = true;
     s->bound_addr = *a;
     s->bound_port_req = port;
@@ -378,13 +394,19 @@ static int tcp_sock_disconnect(struct socks *sk, uint64_t now_ns, struct sock *s
     }
     enum tcp_state st = sock_tcp_state(s);
     int err = 0;
+    name_keep(sk, s);
     if (s->listener) {
         err = listener_close(sk, now_ns, s);
     } else {
+        int pending = tcp_peek_error(s->tcb);
         tcp_abort(sk->tcp, now_ns, s->tcb, true);
         tcp_take_error(s->tcb);
-        if (resets(st))
-            s->so_err = ECONNRESET;
+        if (resets(st) || pending)
+            s->so_err = resets(st) ? ECONNRESET : pending;
+    }
+    if (s->bound && !sock_port_bind(s)->bound) {
+        s->name_addr = s->bound_addr;
+        s->bound = !addr_is_any(&s->bound_addr);
     }
     s->connecting = s->was_connected = false;
     s->rd_shut = s->wr_shut = false;
@@ -404,6 +426,9 @@ int sock_disconnect(struct socks *sk, uint64_t now_ns, struct sock *s) {
     if (s->kind == SOCK_KIND_TCP)
         return tcp_sock_disconnect(sk, now_ns, s);
     udp_disconnect(sk->udp, s->udp);
+    s->bound &= s->udp->bind.bound || !addr_is_any(&s->bound_addr);
+    s->name_addr = s->udp->bind.addr;
+    s->name_port = 0;
     return 0;
 }
 
@@ -455,6 +480,7 @@ static int tcp_sock_connect(struct socks *sk, uint64_t now_ns, struct sock *s,
             return ret;
         s->so_err = 0;
         s->connecting = true;
+        s->renamed = false;
         if (tcp_fo_deferred(s->tcb))
             return 0;
         ret = -EINPROGRESS;
@@ -583,16 +609,18 @@ int sock_local(struct socks *sk, struct sock *s, struct ust_addr *a, uint16_t *p
     struct port_bind *b = sock_port_bind(s);
     if (!b)
         return 0;
-    if (s->tcb && !s->listener)
+    bool conn = s->tcb && (sock_tcp_state(s) != TCPS_CLOSED || (sock_is_dead(s) && !s->renamed));
+    if (conn) {
         tcp_local(s->tcb, a, port);
-    if (addr_is_any(a) && b->bound) {
+    } else if (b->bound) {
         *a = b->addr;
         *port = b->port;
+    } else {
+        *a = s->name_addr;
+        *port = s->name_port;
     }
     if (s->udp && s->udp->connected && addr_is_any(a))
         *a = s->udp->src;
-    if (s->bound && !b->bound && addr_is_any(a))
-        *a = s->bound_addr;
     return 0;
 }
 

@@ -77,6 +77,7 @@ struct sock {
     bool udp_gro, tcp_inq;                             /* cmsgs */
     bool pktinfo6, recvhoplimit, recvtclass, recverr6; /* IPV6_ cmsgs */
     uint16_t udp_segment;
+    bool udp_cork;
     uint8_t ttl, tos, pmtudisc, mcast_ttl; /* ttl 0: default */
     bool mcast_loop, mcast_all;
     struct ust_addr mcast_if; /* any: the stack's interface */
@@ -95,11 +96,20 @@ struct sock {
     uint32_t sndbuf, rcvbuf;           /* as getsockopt shows them (doubled) */
     uint32_t busy_poll, priority, mark;
     int32_t incoming_cpu;
+    int32_t peek_off; /* SO_PEEK_OFF: bytes behind the head where MSG_PEEK begins; negative: off */
     uint32_t uid;
     int so_err;              /* pending error that the protocol does not keep */
     uint16_t bound_port_req; /* the port that bind() was asked for */
     struct ust_addr bound_addr;
     bool bound;
+    /* What getsockname() shows while no port is held: Linux leaves the last one there, and clears the address. */
+    struct ust_addr name_addr;
+    uint16_t name_port;
+    bool renamed; /* TCP: bind() after the end of the connection, whose address shows no more */
+    /* UDP: a datagram that is being gathered (MSG_MORE, UDP_CORK), NULL: none */
+    uint8_t *cork;
+    uint32_t cork_len;
+    struct udp_send cork_to;
     /* readiness */
     struct wait_link_list waiters;
     struct epitem_list epitems;
@@ -156,6 +166,8 @@ int sock_connect_fo(struct socks *sk, uint64_t now_ns, struct sock *s, const str
 /* The SYN waits for data (RFC 7413; TCP_FASTOPEN_CONNECT): the next sock_send_commit() takes it along, or sock_fo_go() goes without. */
 bool sock_fo_deferred(const struct sock *s);
 void sock_fo_go(struct socks *sk, uint64_t now_ns, struct sock *s);
+/* SO_ERROR: the pending error (positive errno, 0 none), taken. */
+int sock_take_error(struct sock *s);
 /* Has the handshake that this socket started ended? 0 connected, -EINPROGRESS, or its error (taken). For blocking connect. */
 int sock_connect_result(struct socks *sk, struct sock *s);
 /* connect(AF_UNSPEC). */
@@ -173,14 +185,20 @@ void sock_send_commit(struct socks *sk, uint64_t now_ns, struct sock *s, size_t 
 /* As tcp_recv_peek; sets s->reading when it gives bytes (pins); then exactly one sock_recv_done(n consumed; 0 for MSG_PEEK). */
 ssize_t sock_recv_peek(struct socks *sk, struct sock *s, size_t off, size_t len,
                        struct ust_slice *v, int *cnt, int max);
+/* What a reader is told who finds nothing behind an offset: 0 the end, an error (taken), -EAGAIN. sock_recv_peek() at offset 0 says so by itself. */
+ssize_t sock_recv_end(struct sock *s);
 void sock_recv_done(struct socks *sk, uint64_t now_ns, struct sock *s, size_t n);
 
 /* ---- UDP data ---- */
-/* Buffer to fill for sock_dgram_send, which takes it over. NULL: memory. */
+/* Buffer to fill for sock_dgram_send, which takes it over. NULL: memory. more: gathered with what follows, and sent with the first that is not (MSG_MORE). */
 uint8_t *sock_dgram_buf(struct socks *sk, size_t len);
 void sock_dgram_buf_free(struct socks *sk, uint8_t *buf);
 int sock_dgram_send(struct socks *sk, uint64_t now_ns, struct sock *s, const struct udp_send *to,
-                    uint8_t *buf, size_t len);
+                    uint8_t *buf, size_t len, bool more);
+/* What Linux does before it looks at what is to be sent: a port. 0 or -EAGAIN, -EADDRINUSE. */
+int sock_dgram_autobind(struct socks *sk, struct sock *s);
+/* UDP_CORK ends: what was gathered goes. 0 or why it could not. */
+int sock_dgram_push(struct socks *sk, uint64_t now_ns, struct sock *s);
 /* The next datagram: 0 with *d, or -EAGAIN, pending error (taken). Nothing there after shutdown(RD): 0 with *d NULL: a blocking call returns 0, a
  * non-blocking one -EAGAIN, as Linux. sock_dgram_done() consumes it. It stays valid until then, sets s->reading. */
 int sock_dgram_peek(struct socks *sk, struct sock *s, struct udp_dgram **d);

@@ -75,6 +75,19 @@ void sock_send_commit(struct socks *sk, uint64_t now_ns, struct sock *s, size_t 
     sock_notify(sk, s, POLLOUT);
 }
 
+/* n: what the connection says to a reader for whom there is nothing. */
+static ssize_t recv_end(struct sock *s, ssize_t n) {
+    if (n == 0)
+        return 0;
+    if (s->so_err)
+        return -sock_take_error(s);
+    if (n != -EAGAIN && n != -ENOTCONN)
+        return n;
+    if (s->rd_shut || sock_is_dead(s))
+        return 0;
+    return sock_tcp_state(s) == TCPS_CLOSED ? -ENOTCONN : -EAGAIN;
+}
+
 ssize_t sock_recv_peek(struct socks *sk, struct sock *s, size_t off, size_t len,
                        struct ust_slice *v, int *cnt, int max) {
     *cnt = 0;
@@ -98,15 +111,12 @@ ssize_t sock_recv_peek(struct socks *sk, struct sock *s, size_t off, size_t len,
         tcp_pin(s->tcb);
         return n;
     }
-    if (n == 0)
-        return 0;
-    if (s->so_err)
-        return -sock_take_error(s);
-    if (n != -EAGAIN && n != -ENOTCONN)
-        return n;
-    if (s->rd_shut || sock_is_dead(s))
-        return 0;
-    return sock_tcp_state(s) == TCPS_CLOSED ? -ENOTCONN : -EAGAIN;
+    return off > 0 && n == -EAGAIN ? n : recv_end(s, n);
+}
+
+ssize_t sock_recv_end(struct sock *s) {
+    return s->tcb && !s->reading && !s->disconnect_due ? recv_end(s, tcp_recv_end(s->tcb))
+                                                       : -EAGAIN;
 }
 
 void sock_recv_done(struct socks *sk, uint64_t now_ns, struct sock *s, size_t n) {
@@ -131,30 +141,82 @@ uint8_t *sock_dgram_buf(struct socks *sk, size_t len) { return udp_buf(sk->udp, 
 
 void sock_dgram_buf_free(struct socks *sk, uint8_t *buf) { buf_free(&sk->c->arena, buf); }
 
-int sock_dgram_send(struct socks *sk, uint64_t now_ns, struct sock *s, const struct udp_send *to,
-                    uint8_t *buf, size_t len) {
-    sk->last_ns = now_ns;
-    int err = sock_take_error(s);
-    if (err) {
-        err = -err;
-    } else if (s->wr_shut) {
-        err = -EPIPE;
-    } else if (s->bound && !s->udp->bind.bound) {
-        err = udp_bind(sk->udp, s->udp, &s->bound_addr, s->bound_port_req);
-    }
-    if (err) {
-        buf_free(&sk->c->arena, buf);
-        return err;
-    }
+int sock_dgram_autobind(struct socks *sk, struct sock *s) {
+    if (s->udp->bind.bound)
+        return 0;
+    if (s->bound)
+        return udp_bind(sk->udp, s->udp, &s->bound_addr, s->bound_port_req);
+    return udp_autobind(sk->udp, s->udp);
+}
+
+static int dgram_transmit(struct socks *sk, uint64_t now_ns, struct sock *s,
+                          const struct udp_send *to, uint8_t *buf, size_t len) {
     struct udp_send t = *to;
     if (t.gso_size == 0 && len > s->udp_segment)
         t.gso_size = s->udp_segment;
-    err = udp_send(sk->udp, now_ns, s->udp, &t, buf, len);
+    int err = udp_send(sk->udp, now_ns, s->udp, &t, buf, len);
     if (err)
         return err;
     s->tx_bytes += len;
     sk->udp_tx_bytes += len;
     return 0;
+}
+
+int sock_dgram_push(struct socks *sk, uint64_t now_ns, struct sock *s) {
+    uint8_t *buf = s->cork;
+    s->cork = NULL;
+    return buf ? dgram_transmit(sk, now_ns, s, &s->cork_to, buf, s->cork_len) : 0;
+}
+
+/* Linux: what was gathered is lost if more than fits is added. */
+static int cork_add(struct socks *sk, struct sock *s, uint8_t *buf, size_t len) {
+    int err = s->cork_len + len > UDP_MAX_PAYLOAD4 ? -EMSGSIZE : 0;
+    if (err == 0) {
+        memcpy(s->cork + s->cork_len, buf, len);
+        s->cork_len += (uint32_t)len;
+    } else {
+        buf_free(&sk->c->arena, s->cork);
+        s->cork = NULL;
+    }
+    buf_free(&sk->c->arena, buf);
+    return err;
+}
+
+static int cork_begin(struct socks *sk, struct sock *s, const struct udp_send *to, uint8_t *buf,
+                      size_t len) {
+    s->cork = sock_dgram_buf(sk, UDP_MAX_PAYLOAD4);
+    if (!s->cork) {
+        buf_free(&sk->c->arena, buf);
+        return -ENOBUFS;
+    }
+    s->cork_to = *to;
+    s->cork_len = 0;
+    return cork_add(sk, s, buf, len);
+}
+
+/* Where Linux looks at these: after the address and the route, before the data. */
+static int dgram_hindered(struct socks *sk, struct sock *s, const struct udp_send *to, size_t len) {
+    int err = udp_may_send(sk->udp, s->udp, to, len);
+    if (err == 0)
+        err = -sock_take_error(s);
+    return err == 0 && s->wr_shut ? -EPIPE : err;
+}
+
+int sock_dgram_send(struct socks *sk, uint64_t now_ns, struct sock *s, const struct udp_send *to,
+                    uint8_t *buf, size_t len, bool more) {
+    sk->last_ns = now_ns;
+    more |= s->udp_cork;
+    int err = sock_dgram_autobind(sk, s);
+    if (err == 0 && (more || s->cork || s->so_err || s->udp->err || s->wr_shut))
+        err = dgram_hindered(sk, s, s->cork ? &s->cork_to : to, len);
+    if (err) {
+        buf_free(&sk->c->arena, buf);
+        return err;
+    }
+    if (!more && !s->cork)
+        return dgram_transmit(sk, now_ns, s, to, buf, len);
+    err = s->cork ? cork_add(sk, s, buf, len) : cork_begin(sk, s, to, buf, len);
+    return err || more ? err : sock_dgram_push(sk, now_ns, s);
 }
 
 int sock_dgram_peek(struct socks *sk, struct sock *s, struct udp_dgram **d) {

@@ -83,7 +83,7 @@ static const struct opt_row rows[] = {
     FAIL(SOL, SO_PASSSEC, ALL, EOPNOTSUPP, EOPNOTSUPP),
     BOOL(SOL, SO_RXQ_OVFL, ALL, XBIT(2)),
     BOOL(SOL, SO_WIFI_STATUS, ALL, XBIT(3)),
-    RANGE(SOL, SO_PEEK_OFF, ALL, INT_MIN, INT_MAX, XINT(0), .def = -1),
+    RANGE(SOL, SO_PEEK_OFF, ALL, INT_MIN, INT_MAX, FIELD(peek_off), .def = -1),
     BOOL(SOL, SO_NOFCS, ALL, XBIT(4)),
     BOOL(SOL, SO_LOCK_FILTER, ALL, XBIT(5)),
     BOOL(SOL, SO_SELECT_ERR_QUEUE, ALL, XBIT(6)),
@@ -152,8 +152,8 @@ static const struct opt_row rows[] = {
     RANGE(TCP, TCP_INQ, TCP, 0, 1, FIELD(tcp_inq)),
     CONST(TCP, 43 /* TCP_IS_MPTCP */, TCP, 0),
 
-    /* departs: UDP_CORK and UDP_ENCAP are refused, as datagrams are neither gathered nor unwrapped here. */
-    RANGE(UDP, UDP_CORK, UDP, 0, 0, .size = 0),
+    BOOL(UDP, UDP_CORK, UDP, FIELD(udp_cork)),
+    /* departs: UDP_ENCAP is refused, as datagrams are not unwrapped here. */
     RANGE(UDP, UDP_ENCAP, UDP, 0, 0, .size = 0),
     BOOL(UDP, UDP_NO_CHECK6_TX, UDP, XBIT(35)),
     BOOL(UDP, UDP_NO_CHECK6_RX, UDP, XBIT(36)),
@@ -345,6 +345,8 @@ int sock_setopt(struct socks *sk, uint64_t now_ns, struct sock *s, int level, in
     if (err)
         return err;
     sock_opt_apply(s);
+    if (s->cork && !s->udp_cork && level == IPPROTO_UDP && name == UDP_CORK)
+        sock_dgram_push(sk, now_ns, s);
     bool quickack = level == IPPROTO_TCP && name == TCP_QUICKACK; /* acts even if it was on */
     if (s->tcb && (quickack || memcmp(&before, o, sizeof before) != 0))
         tcp_opt_changed(sk->tcp, now_ns, s->tcb);
@@ -418,6 +420,7 @@ void sock_opt_apply(struct sock *s) {
         b->v6only = s->v6only;
         b->reuseaddr = s->reuseaddr;
         b->reuseport = s->reuseport;
+        b->nonlocal = s->freebind || s->transparent;
         b->uid = s->uid;
     }
     struct tcp_opt *o = sock_tcp_opt(s);

@@ -113,10 +113,13 @@ int sock_opt_set_ip(struct socks *sk, uint64_t now_ns, struct sock *s, int name,
 static int get_mtu(struct socks *sk, struct sock *s, int32_t *v) {
     struct ust_addr a;
     uint16_t port;
-    if (s->udp ? !s->udp->connected : sock_peer(sk, s, &a, &port) != 0)
+    /* Linux keeps the route of a TCP connection that is over, or on its way. */
+    if (s->udp ? !s->udp->connected : !s->tcb || (!s->connecting && !s->was_connected))
         return -ENOTCONN;
     if (s->udp)
         a = s->udp->raddr;
+    else
+        tcp_peer(s->tcb, &a, &port);
     *v = (int32_t)net_mtu(sk->net, &a);
     return 0;
 }

@@ -9,6 +9,7 @@
 #define MSS_MIN 88
 #define MSS_MAX 32767
 #define MSS_DEFAULT 536
+#define TCP_TS_ROOM 12
 #define FASTOPEN_MAX 4096
 #define LINGER2_MAX_S 120
 #define LINGER2_DEFAULT_S 60
@@ -139,7 +140,8 @@ static int get_tcp_info(struct socks *sk, struct sock *s, void *val, size_t *len
     u.i.tcpi_retransmits = o.retransmits;
     u.i.tcpi_probes = o.probes;
     u.i.tcpi_backoff = o.backoff;
-    u.i.tcpi_options = o.options;
+    /* What was negotiated is forgotten by connect(AF_UNSPEC) alone. */
+    u.i.tcpi_options = s->connecting || s->was_connected ? o.options : 0;
     u.i.tcpi_snd_wscale = o.snd_wscale & 15;
     u.i.tcpi_rcv_wscale = o.rcv_wscale & 15;
     u.i.tcpi_delivery_rate_app_limited = o.delivery_rate_app_limited;
@@ -191,6 +193,22 @@ static int get_tcp_info(struct socks *sk, struct sock *s, void *val, size_t *len
     return sock_opt_put(&u, sizeof u, val, len);
 }
 
+/* Before the peer has said anything Linux counts with the smallest default, less the room for timestamps; after the end with the last one. */
+static int32_t get_maxseg(const struct sock *s, const struct tcp_opt *o, enum tcp_state st) {
+    struct ust_addr a;
+    uint16_t port = 0;
+    bool closed = st == TCPS_CLOSED || st == TCPS_LISTEN;
+    if (closed && o->maxseg)
+        return o->maxseg;
+    if (s->tcb)
+        tcp_peer(s->tcb, &a, &port);
+    if (st == TCPS_LISTEN || port == 0)
+        return MSS_DEFAULT;
+    if (st == TCPS_SYN_SENT || !tcp_was_connected(s->tcb))
+        return MSS_DEFAULT - TCP_TS_ROOM;
+    return (int32_t)tcp_mss_now(s->tcb);
+}
+
 int sock_opt_get_tcp(struct socks *sk, struct sock *s, int name, void *val, size_t *len) {
     const struct tcp_opt *o = sock_tcp_opt(s);
     enum tcp_state st = sock_tcp_state(s);
@@ -198,8 +216,7 @@ int sock_opt_get_tcp(struct socks *sk, struct sock *s, int name, void *val, size
     int32_t v;
     switch (name) {
     case TCP_MAXSEG:
-        v = st == TCPS_CLOSED || st == TCPS_LISTEN ? (o->maxseg ? o->maxseg : MSS_DEFAULT)
-                                                   : (int32_t)tcp_mss_now(s->tcb);
+        v = get_maxseg(s, o, st);
         break;
     case TCP_LINGER2:
         v = o->linger2_ns < 0 ? -1 : (int32_t)(o->linger2_ns / (int64_t)NS_PER_S);

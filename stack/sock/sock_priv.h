@@ -18,8 +18,6 @@
 enum tcp_state sock_tcp_state(const struct sock *s);
 /* The connection that this socket had is over: Linux's tcp_done() has set both shutdown bits. */
 bool sock_is_dead(const struct sock *s);
-/* The pending error (positive errno), taken. */
-int sock_take_error(struct sock *s);
 /* The same port_bind for tcb, listener and UDP. */
 struct port_bind *sock_port_bind(struct sock *s);
 struct tcp_opt *sock_tcp_opt(struct sock *s);

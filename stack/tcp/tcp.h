@@ -184,6 +184,8 @@ void tcp_push(struct tcp *t, struct tcb *tb);
 /* Readable slices from `off` bytes behind the read position. > 0 bytes, 0 EOF, -EAGAIN, -ECONNRESET..., -ENOTCONN. */
 ssize_t tcp_recv_peek(struct tcp *t, struct tcb *tb, size_t off, size_t len, struct ust_slice *v,
                       int *cnt, int max);
+/* What a reader is told when there is nothing to read: 0 at the end, a pending error (taken), -ENOTCONN, or -EAGAIN: wait. */
+int tcp_recv_end(struct tcb *tb);
 /* Consumes n bytes; may mark dirty for a window update. */
 void tcp_recv_consume(struct tcp *t, uint64_t now_ns, struct tcb *tb, size_t n);
 /* MSG_OOB read: 0 or 1 byte in *b; -EINVAL none, -EAGAIN announced but not here. peek leaves it. */
@@ -215,6 +217,8 @@ size_t tcp_inq(const struct tcb *tb);       /* SIOCINQ */
 size_t tcp_outq(const struct tcb *tb);      /* SIOCOUTQ: unacknowledged and unsent */
 size_t tcp_outq_nsd(const struct tcb *tb);  /* SIOCOUTQNSD: unsent */
 uint32_t tcp_mss_now(const struct tcb *tb); /* TCP_MAXSEG */
+/* Has it been ESTABLISHED, now or before its end? */
+bool tcp_was_connected(const struct tcb *tb);
 /* Everything that TCP_INFO tells, in its units. */
 struct tcp_info_out {
     uint8_t state, ca_state, retransmits, probes, backoff, options, snd_wscale, rcv_wscale;

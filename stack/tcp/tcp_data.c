@@ -80,10 +80,9 @@ static bool at_mark(const struct tcb *tb) {
 
 ssize_t tcp_recv_peek(struct tcp *t, struct tcb *tb, size_t off, size_t len, struct ust_slice *v,
                       int *cnt, int max) {
-    int e;
     *cnt = 0;
     /* The urgent byte is not part of the stream unless SO_OOBINLINE: a reader that stands on it goes round it. */
-    if (off == 0 && at_mark(tb) && !tb->opt.oobinline && sbuf_len(&tb->rcv) > 1) {
+    if (off == 0 && at_mark(tb) && !tb->opt.oobinline && sbuf_len(&tb->rcv) > 0) {
         sbuf_drop(&tb->rcv, &t->c->arena, tb->rcv.start + 1);
         tb->urg_state = TCP_URG_NONE;
     }
@@ -98,12 +97,14 @@ ssize_t tcp_recv_peek(struct tcp *t, struct tcb *tb, size_t off, size_t len, str
     if (pos < end)
         return (ssize_t)sbuf_peek(&tb->rcv, pos, (size_t)UST_MIN((uint64_t)len, end - pos), v, cnt,
                                   max);
-    if (off > 0)
-        return -EAGAIN;
+    return off > 0 ? -EAGAIN : tcp_recv_end(tb);
+}
+
+int tcp_recv_end(struct tcb *tb) {
     if (tb->fin_done)
         return 0;
-    if (tb->err && (e = tcp_take_error(tb)))
-        return -e;
+    if (tb->err)
+        return -tcp_take_error(tb);
     if (tb->rd_shut)
         return 0;
     return tb->state == TCPS_CLOSED ? -ENOTCONN : -EAGAIN;
@@ -208,6 +209,8 @@ void tcp_peer(const struct tcb *tb, struct ust_addr *a, uint16_t *port) {
     *a = tb->ep.raddr;
     *port = tb->ep.rport;
 }
+
+bool tcp_was_connected(const struct tcb *tb) { return tb->ever_connected; }
 
 uint32_t tcp_mss_now(const struct tcb *tb) {
     if (tb->state == TCPS_CLOSED && !tb->ever_connected)

@@ -34,7 +34,7 @@ static bool is_own(const struct tcp *t, const struct ust_addr *a) {
 int tcp_bind(struct tcp *t, struct tcb *tb, const struct ust_addr *a, uint16_t port) {
     if (tb->bind.bound || tb->state != TCPS_CLOSED)
         return -EINVAL;
-    if (!addr_is_any(a) && !is_own(t, a))
+    if (!addr_is_any(a) && !is_own(t, a) && !tb->bind.nonlocal)
         return -EADDRNOTAVAIL;
     tb->bind.addr = *a;
     tb->bind.port = port;
@@ -42,7 +42,7 @@ int tcp_bind(struct tcp *t, struct tcb *tb, const struct ust_addr *a, uint16_t p
                  : port_bind_ephemeral(&t->ports, &t->c->rng, &tb->bind, false);
     if (r < 0)
         return r;
-    tb->bind_user = true;
+    tb->bind_user = port != 0; /* a port that we chose goes with the connection */
     tb->ep.lport = tb->ep.rport = 0; /* of a connection that was refused before */
     return 0;
 }
@@ -281,6 +281,7 @@ void tcp_abort(struct tcp *t, uint64_t now_ns, struct tcb *tb, bool keep) {
         return;
     }
     tcb_purge(t, tb, false);
+    tb->urg_state = TCP_URG_NONE;
     tb->rd_shut = tb->wr_shut = tb->fin_done = false;
 }
 

@@ -10,8 +10,6 @@ static inline struct udp_bucket *udp_bucket_of(const struct udp *u, uint16_t lpo
 }
 /* Leaves news for the socket. */
 void udp_mark(struct udp *u, struct udp_pcb *p, uint8_t events);
-/* Gives p an ephemeral port if it has none: 0 or -EAGAIN. */
-int udp_autobind(struct udp *u, struct udp_pcb *p);
 /* Best pcb for a datagram from src:sport to dst:dport, or NULL. */
 struct udp_pcb *udp_lookup(struct udp *u, const struct ust_addr *src, uint16_t sport,
                            const struct ust_addr *dst, uint16_t dport);

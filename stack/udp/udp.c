@@ -79,7 +79,7 @@ int udp_bind(struct udp *u, struct udp_pcb *p, const struct ust_addr *a, uint16_
     bool group = addr_is_multicast(a) || net_is_broadcast(u->net, a);
     if (addr_is_loopback(a))
         own = u->net->loopback_here;
-    if (!any && !own && !group)
+    if (!any && !own && !group && !p->bind.nonlocal)
         return -EADDRNOTAVAIL;
     p->bind.addr = *a;
     p->bind.port = port;
@@ -92,7 +92,7 @@ int udp_bind(struct udp *u, struct udp_pcb *p, const struct ust_addr *a, uint16_
     }
     if (own)
         p->src = *a; /* one does not send from a group */
-    p->addr_locked = !any;
+    p->addr_locked = !any || (p->bind.v6 && addr_is_ip4(a));
     p->port_locked = port != 0;
     hash_insert(u, p);
     return 0;

@@ -106,6 +106,11 @@ struct udp_send {
 int udp_send(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct udp_send *to,
              uint8_t *buf, size_t len);
 
+/* The same without sending: would it be taken? Buffers and the link aside. */
+int udp_may_send(struct udp *u, struct udp_pcb *p, const struct udp_send *to, size_t len);
+/* Gives p an ephemeral port if it has none: 0 or -EAGAIN. */
+int udp_autobind(struct udp *u, struct udp_pcb *p);
+
 /* The next datagram, or NULL; udp_consume() frees it. */
 static inline struct udp_dgram *udp_peek(struct udp_pcb *p) { return STAILQ_FIRST(&p->rcvq); }
 void udp_consume(struct udp *u, struct udp_pcb *p);

@@ -31,8 +31,8 @@ static int plan_addr(const struct udp *u, const struct udp_pcb *p, const struct 
         return -EDESTADDRREQ;
     pl->flow.dst = to_peer ? p->raddr : to->dst;
     pl->dport = to_peer ? p->rport : to->dport;
-    if (pl->dport == 0)
-        return to_peer ? -EDESTADDRREQ : -EINVAL;
+    if (pl->dport == 0 && !to_peer) /* a peer without port is sent to, by Linux too */
+        return -EINVAL;
     if (addr_is_any(&pl->flow.dst))
         pl->flow.dst = this_host(u, p);
     pl->flow.src = p->src;
@@ -113,17 +113,29 @@ static int transmit(struct udp *u, uint64_t now_ns, const struct udp_pcb *p, con
     return ip_output(u->net, now_ns, tx, &pl->flow);
 }
 
-int udp_send(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct udp_send *to,
-             uint8_t *buf, size_t len) {
-    struct plan pl = {.flow = {.proto = IP_PROTO_UDP,
-                               .broadcast_ok = p->broadcast,
-                               .mcast_loop = p->mcast_loop,
-                               .tos = to->has_tos ? to->tos : p->tos}};
+static int plan_make(struct udp *u, struct udp_pcb *p, const struct udp_send *to, size_t len,
+                     struct plan *pl) {
+    *pl = (struct plan){.flow = {.proto = IP_PROTO_UDP,
+                                 .broadcast_ok = p->broadcast,
+                                 .mcast_loop = p->mcast_loop,
+                                 .tos = to->has_tos ? to->tos : p->tos}};
     int r = udp_autobind(u, p); /* first of all, as Linux does */
     if (r == 0)
-        r = len > UDP_MAX_PAYLOAD4 ? -EMSGSIZE : plan_addr(u, p, to, &pl);
-    if (r == 0)
-        r = plan_size(u, p, to, len, &pl);
+        r = len > UDP_MAX_PAYLOAD4 ? -EMSGSIZE : plan_addr(u, p, to, pl);
+    if (r == 0 && pl->path.broadcast && !p->broadcast)
+        r = -EACCES;
+    return r < 0 ? r : plan_size(u, p, to, len, pl);
+}
+
+int udp_may_send(struct udp *u, struct udp_pcb *p, const struct udp_send *to, size_t len) {
+    struct plan pl;
+    return plan_make(u, p, to, len, &pl);
+}
+
+int udp_send(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct udp_send *to,
+             uint8_t *buf, size_t len) {
+    struct plan pl;
+    int r = plan_make(u, p, to, len, &pl);
     if (r < 0) {
         buf_free(&u->c->arena, buf);
         return r;

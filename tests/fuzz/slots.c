@@ -164,7 +164,7 @@ static void op_sendto(struct box *b, struct slot *sl, uint8_t to, uint16_t port,
     if (!buf)
         return;
     memset(buf, n, len);
-    int r = sock_dgram_send(sk(b), b->now, sl->s, &u, buf, len);
+    int r = sock_dgram_send(sk(b), b->now, sl->s, &u, buf, len, false);
     box_say(b, "sendto %u:%u %zu bytes: %d", to & 7, port, len, r);
 }
 

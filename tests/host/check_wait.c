@@ -503,7 +503,7 @@ static void send_udp(struct sock *s, char c) {
     uint64_t now = host_lock();
     uint8_t *b = sock_dgram_buf(sk, 1);
     b[0] = (uint8_t)c;
-    ck_assert_int_eq(sock_dgram_send(sk, now, s, &to, b, 1), 0);
+    ck_assert_int_eq(sock_dgram_send(sk, now, s, &to, b, 1, false), 0);
     host_unlock(now);
 }
 

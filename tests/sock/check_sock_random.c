@@ -121,7 +121,7 @@ static void dgram_call(int h, int i) {
         }
         uint8_t *buf = sock_dgram_buf(fx.sk[h], len);
         memset(buf, 'd', len);
-        sock_dgram_send(fx.sk[h], fx_now(), s, &to, buf, len);
+        sock_dgram_send(fx.sk[h], fx_now(), s, &to, buf, len, false);
         break;
     case 1:
         if (sock_dgram_peek(fx.sk[h], s, &d) == 0 && d)

@@ -452,7 +452,7 @@ START_TEST(bind_without_port)
     listener = fx_listener(1, PORT, 5);
     ck_assert_int_eq(fx_setint(0, s, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1), 0);
     ck_assert_int_eq(sock_bind(fx.sk[0], fx_now(), s, &own, 0), 0);
-    ck_assert_int_eq(sock_bind(fx.sk[0], fx_now(), s, &own, 0), -EINVAL);
+    ck_assert_int_eq(sock_bind(fx.sk[0], fx_now(), s, &own, 0), 0); /* Linux: not bound yet */
     ck_assert_int_eq(sock_local(fx.sk[0], s, &at, &port), 0);
     ck_assert(addr_eq(&at, &own));
     ck_assert_int_eq(port, 0);

@@ -28,7 +28,7 @@ static int dgram_send(int host, struct sock *s, const struct ust_addr *to, uint1
     ck_assert_ptr_nonnull(buf);
     if (len)
         memcpy(buf, p, UST_MIN(len, 4));
-    int r = sock_dgram_send(fx.sk[host], fx_now(), s, &us, buf, len);
+    int r = sock_dgram_send(fx.sk[host], fx_now(), s, &us, buf, len, false);
     return r < 0 ? r : (int)len;
 }
 
@@ -118,7 +118,7 @@ static const struct state states[] = {
     {"shut RD",      make_shut_rd,           IN|OUT|RDHUP,       0,              1,             1,             -EOPNOTSUPP, -EOPNOTSUPP, 0,          -EINVAL, 0,      0,  0,         0},
     {"shut RDWR",    make_shut_rdwr,         IN|OUT|HUP|RDHUP,   0,              -EPIPE,        -EPIPE,        -EOPNOTSUPP, -EOPNOTSUPP, 0,          -EINVAL, 0,      0,  0,         0},
     {"fresh, shut",  make_fresh_shut,        IN|OUT|RDHUP,       0,              -EDESTADDRREQ, 1,             -EOPNOTSUPP, -EOPNOTSUPP, -ENOTCONN,  0,       0,      0,  -ENOTCONN, 0},
-    {"shut, disconnected",make_shut_disconnected,IN|OUT|HUP|RDHUP,0,             -EPIPE,        -EPIPE,        -EOPNOTSUPP, -EOPNOTSUPP, -ENOTCONN,  0,       0,      0,  -ENOTCONN, 0},
+    {"shut, disconnected",make_shut_disconnected,IN|OUT|HUP|RDHUP,0,             -EDESTADDRREQ, -EPIPE,        -EOPNOTSUPP, -EOPNOTSUPP, -ENOTCONN,  0,       0,      0,  -ENOTCONN, 0},
 };
 /* clang-format on */
 
