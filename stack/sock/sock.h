@@ -128,7 +128,7 @@ struct socks {
     uint64_t next_id;
     uint32_t sock_cnt;
     uint64_t wakes_total;
-    uint32_t pid; /* the process that holds the lock; host/ says it. 0: there is one only */
+    uint32_t pid;     /* the process that holds the lock; host/ says it. 0: there is one only */
     uint64_t last_ns; /* time of the latest call that was told one */
     /* payload bytes by protocol of all sockets that ever were, for `userstack stat` */
     uint64_t tcp_rx_bytes, tcp_tx_bytes, udp_rx_bytes, udp_tx_bytes;
