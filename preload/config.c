@@ -7,7 +7,7 @@
  * system calls, a buffer on the stack), prints nothing and allocates nothing. What is wrong stays in cfg->error, one line that says what and how to mend it; who
  * needs the stack prints it. The environment wins over the file, the first of two equal names wins, an empty value counts as unset.
  *
- * What the documents promise and this build lacks (IPv6, the tap, stream and xdp links, the keeper) is understood, and refused only when it was asked for by name.
+ * What the documents promise and this build lacks (IPv6, the xdp link, the keeper) is understood, and refused only when it was asked for by name.
  */
 #include "internal.h"
 
@@ -141,8 +141,8 @@ static bool parse_if(const struct config_value *v) {
         enum dev_kind kind;
         bool here;
     } kinds[] = {
-        {"packet", DEV_PACKET, true},  {"pcap", DEV_PCAP, true}, {"tap", DEV_TAP, false},
-        {"stream", DEV_STREAM, false}, {"xdp", DEV_XDP, false},
+        {"packet", DEV_PACKET, true}, {"pcap", DEV_PCAP, true}, {"tap", DEV_TAP, true},
+        {"stream", DEV_STREAM, true}, {"xdp", DEV_XDP, false},
     };
     struct host_cfg *cfg = v->cfg;
     const char *rest = v->text;
@@ -154,11 +154,20 @@ static bool parse_if(const struct config_value *v) {
                (strlen(kinds[i].word) != len || memcmp(kinds[i].word, rest, len) != 0))
             i++;
         if (i == UST_ARRAY_CNT(kinds))
-            return bad(v, "link kind not known; write veth0, packet:veth0 or pcap:veth0");
+            return bad(v, "link kind not known; write veth0, pcap:veth0, tap:tap0 or stream:/path");
         if (!kinds[i].here)
             return bad(v, "the %s link is " NOT_HERE "; use packet or pcap", kinds[i].word);
         cfg->dev = (uint8_t)kinds[i].kind;
         rest += len + 1;
+    }
+    if (cfg->dev == DEV_STREAM) {
+        const char *path = strncmp(rest, "listen:", 7) == 0 ? rest + 7 : rest;
+        if (*path != '/')
+            return bad(v, "write the socket's whole path, as stream:/tmp/passt_1.socket");
+        if (strlen(rest) >= sizeof cfg->ifname)
+            return bad(v, "a socket's path has 107 characters at most");
+        strcpy(cfg->ifname, rest);
+        return true;
     }
     if (!*rest)
         return bad(v, "the interface's name is missing");
@@ -426,7 +435,8 @@ static bool parse_config(const struct config_value *v) {
 
 const struct config_name config_names[] = {
     {PREFIX "IF", "[KIND:]IF", "-i", NULL, parse_if,
-     "interface to drive: veth0 or packet:veth0 (a packet socket), pcap:veth0 (libpcap)"},
+     "interface to drive: veth0 or packet:veth0 (a packet socket), pcap:veth0 (libpcap), tap:tap0, "
+     "stream:/path (the socket of passt or qemu), stream:listen:/path"},
     {PREFIX "IP4", "ADDR/LEN[,...]", "-4", NULL, parse_ip4,
      "IPv4 addresses of the stack, as 10.0.0.2/24; dhcp: a leased one, waited for at most 30 s; "
      "dhcp,release: given back at exit; or none"},

@@ -25,6 +25,10 @@ struct program {
 /* Finds the program as execvp() does and looks inside: 0, EXIT_NOT_FOUND or EXIT_NOT_EXECUTABLE with a line in why_not. */
 int program_look(const char *name, struct program *p);
 
+/* ---- rootless.c: starts passt, which ends with this process or the program that it becomes, and sets USERSTACK_IF and what goes with it.
+ * publish: ports of the machine that lead to the program, as passt writes them (8080,2222:22), or NULL. 0 or EXIT_NOT_RUN with its line printed ---- */
+int rootless_start(const char *publish);
+
 /* ---- run.c: what can be checked before a packet socket is opened; 0 or EXIT_NOT_RUN with its line printed ---- */
 /* Is there such an interface, is it up, is it Ethernet? */
 int cmd_check_interface(const char *name);

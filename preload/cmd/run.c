@@ -39,7 +39,13 @@ void run_usage(void) {
         printf("  %-26s %s\n      %s", opt, n->name, n->help);
         printf(n->def ? "; default: %s\n" : "\n", n->def);
     }
-    printf("  -h, --help\n\n"
+    printf("  --rootless\n"
+           "      no privilege, no interface: starts passt, asks it for an address, and reaches "
+           "what the user can\n"
+           "  --publish PORT[,...]\n"
+           "      with --rootless: ports of this machine that lead to the program; 8080:80 for "
+           "another number\n"
+           "  -h, --help\n\n"
            "Exit status: that of the program; 125 if it was not started, 126 if it cannot be "
            "executed,\n"
            "127 if it was not found.\n");
@@ -64,6 +70,27 @@ static const struct config_name *find_option(char *arg, char **value) {
     return NULL;
 }
 
+/* What is an option of this command alone. */
+static bool rootless;
+static char *publish;
+
+/* argv[*i] as one of these: false: it is none. *code is set if it lacks its value. */
+static bool own_option(int argc, char **argv, int *i, int *code) {
+    static const char name[] = "--publish";
+    const size_t len = sizeof name - 1;
+    if (strcmp(argv[*i], "--rootless") == 0)
+        return rootless = true;
+    if (strncmp(argv[*i], name, len) != 0 || (argv[*i][len] && argv[*i][len] != '='))
+        return false;
+    if (argv[*i][len] == '=')
+        publish = argv[*i] + len + 1;
+    else if (*i + 1 < argc)
+        publish = argv[++*i];
+    else
+        *code = cmd_fail(EXIT_NOT_RUN, "--publish wants a value: PORT[,...]");
+    return true;
+}
+
 /* Index of the program in argv, or -1 with *code. */
 static int parse_options(int argc, char **argv, int *code) {
     int i = 1;
@@ -77,6 +104,11 @@ static int parse_options(int argc, char **argv, int *code) {
             run_usage();
             *code = 0;
             return -1;
+        }
+        if (own_option(argc, argv, &i, code)) {
+            if (*code)
+                return -1;
+            continue;
         }
         const struct config_name *n = find_option(argv[i], &value);
         if (!n) {
@@ -213,18 +245,22 @@ int cmd_run(int argc, char **argv) {
     if (at < 0)
         return code;
     struct host_cfg cfg;
-    config_load(&cfg, environ);
-    if (!cfg.valid)
-        return cmd_fail(EXIT_NOT_RUN, "%s", cfg.error);
+    if (publish && !rootless)
+        return cmd_fail(EXIT_NOT_RUN, "--publish goes with --rootless");
     struct program p;
     int r = program_look(argv[at], &p);
     if (r != 0)
         return cmd_fail(r, "%s: %s", argv[at], p.why_not);
     if (p.why_not[0])
         return cmd_fail(EXIT_NOT_RUN, "%s: %s", p.path, p.why_not);
-    if ((r = cmd_check_interface(cfg.ifname)) != 0)
+    if (rootless && (r = rootless_start(publish)) != 0)
         return r;
-    if ((r = cmd_check_privilege()) != 0)
+    config_load(&cfg, environ);
+    if (!cfg.valid)
+        return cmd_fail(EXIT_NOT_RUN, "%s", cfg.error);
+    if (cfg.dev != DEV_STREAM && (r = cmd_check_interface(cfg.ifname)) != 0)
+        return r;
+    if (cfg.dev != DEV_STREAM && cfg.dev != DEV_TAP && (r = cmd_check_privilege()) != 0)
         return r;
     if ((r = set_preload()) != 0)
         return r;

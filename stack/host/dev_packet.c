@@ -24,21 +24,18 @@
  */
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 #include <sys/utsname.h>
 
+#include "host/dev_common.h"
 #include "host/dev_packet.h"
 #include "host/priv.h"
 #include "host/sys.h"
 #include "wire/eth.h"
 
-#define VNET_BYTES 10      /* struct virtio_net_hdr without the merge field */
-#define FRAME_BYTES 66560u /* any frame, and what stands before it in a slot */
 #define SLOT_OVERHEAD 128u /* tpacket2_hdr, sockaddr_ll, virtio header, alignment, tag */
 #define BLOCK_BYTES (4u << 20)
 #define BLOCKS_LARGE 2u           /* of slots for super-frames */
@@ -51,10 +48,6 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
-_Static_assert(sizeof(struct virtio_net_hdr) == VNET_BYTES, "as the kernel writes it");
 
 struct ring {
     int fd; /* before the change the new socket, then the old one to be closed; -1 none */
@@ -68,7 +61,7 @@ static struct packet_dev {
     bool vnet;
     bool foreign_mac; /* ours is not the interface's */
     /* plain */
-    uint8_t *buf; /* FRAME_BYTES */
+    uint8_t *buf; /* DEV_FRAME_BYTES */
     uint64_t frames;
     /* ring */
     struct ring ring;
@@ -225,7 +218,7 @@ static void packet_close(struct dev *d) {
     drop_fd(self.old_fd);
     drop_fd(self.ring.fd);
     if (self.buf)
-        sys_munmap(self.buf, FRAME_BYTES);
+        sys_munmap(self.buf, DEV_FRAME_BYTES);
     if (self.ring.map)
         sys_munmap(self.ring.map, self.ring.block_cnt * BLOCK_BYTES);
     memset(&self, 0, sizeof self);
@@ -248,7 +241,7 @@ static int packet_open(struct dev *d, const struct host_cfg *cfg, char *err, siz
     }
     d->fd = fd;
     self.buf =
-        sys_mmap(NULL, FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        sys_mmap(NULL, DEV_FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (self.buf == MAP_FAILED)
         self.buf = NULL;
     int r = self.buf ? find_interface(d, fd, cfg, err, len) : -ENOMEM;
@@ -309,62 +302,18 @@ static int packet_adopt(struct dev *d) {
 
 /* ---- sending ---- */
 
-static uint8_t vnet_gso_type(uint8_t gso) {
-    static const uint8_t type[] = {[PKT_GSO_NONE] = VIRTIO_NET_HDR_GSO_NONE,
-                                   [PKT_GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
-                                   [PKT_GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
-                                   [PKT_GSO_UDP] = VIRTIO_NET_HDR_GSO_UDP_L4};
-    return type[gso];
-}
-
 static int packet_tx(struct dev *d, const struct pkt_tx *p) {
-    struct virtio_net_hdr vh = {0};
-    struct iovec iov[PKT_SLICE_MAX + 2];
-    int cnt = 0;
-    if (self.vnet) {
-        if (p->needs_csum) {
-            vh.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-            vh.csum_start = (uint16_t)(PKT_L4_OFF - p->head_off);
-            vh.csum_offset = p->csum_off;
-        }
-        if (p->gso != PKT_GSO_NONE) {
-            vh.gso_type = vnet_gso_type(p->gso);
-            vh.gso_size = p->gso_size;
-            vh.hdr_len = (uint16_t)(p->head_end - p->head_off);
-        }
-        iov[cnt++] = (struct iovec){&vh, VNET_BYTES};
-    }
-    iov[cnt++] = (struct iovec){(void *)(uintptr_t)(p->head + p->head_off),
-                                (size_t)(p->head_end - p->head_off)};
-    for (unsigned i = 0; i < p->slice_cnt; i++)
-        iov[cnt++] = (struct iovec){(void *)(uintptr_t)p->body[i].p, p->body[i].len};
+    uint8_t vh[VNET_BYTES];
+    struct iovec iov[DEV_IOV_MAX];
+    if (self.vnet)
+        vnet_emit(p, vh);
+    int cnt = dev_iov(p, slice_of(vh, self.vnet ? VNET_BYTES : 0), iov);
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)cnt};
     long r = sys_sendmsg(d->fd, &m, MSG_DONTWAIT);
     return r < 0 ? (int)r : 0;
 }
 
 /* ---- receiving ---- */
-
-static void fill_from_vnet(struct pkt_rx *p, const uint8_t *at) {
-    struct virtio_net_hdr vh;
-    memcpy(&vh, at, VNET_BYTES);
-    if (vh.flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID))
-        p->csum_ok = true;
-    switch (vh.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-    case VIRTIO_NET_HDR_GSO_TCPV4:
-        p->gso = PKT_GSO_TCP4;
-        break;
-    case VIRTIO_NET_HDR_GSO_TCPV6:
-        p->gso = PKT_GSO_TCP6;
-        break;
-    case VIRTIO_NET_HDR_GSO_UDP_L4:
-        p->gso = PKT_GSO_UDP;
-        break;
-    default:
-        return;
-    }
-    p->gso_size = vh.gso_size;
-}
 
 static uint64_t frame_sig(struct ust_slice f) {
     uint64_t h = f.len * 0x9e3779b97f4a7c15ULL;
@@ -384,12 +333,12 @@ static bool was_seen(struct ust_slice f) {
 }
 
 static bool plain_rx(struct dev *d, int fd, struct pkt_rx *p) {
-    struct virtio_net_hdr vh;
+    uint8_t vh[VNET_BYTES];
     union {
         struct cmsghdr align;
         char buf[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
     } ctl;
-    struct iovec iov[2] = {{&vh, VNET_BYTES}, {self.buf, FRAME_BYTES}};
+    struct iovec iov[2] = {{vh, VNET_BYTES}, {self.buf, DEV_FRAME_BYTES}};
     for (;;) {
         struct msghdr m = {.msg_iov = self.vnet ? iov : iov + 1,
                            .msg_iovlen = self.vnet ? 2 : 1,
@@ -408,7 +357,7 @@ static bool plain_rx(struct dev *d, int fd, struct pkt_rx *p) {
         memset(p, 0, sizeof *p);
         p->frame = slice_of(self.buf, (size_t)(n - pre));
         if (self.vnet)
-            fill_from_vnet(p, (const uint8_t *)&vh);
+            vnet_parse(p, vh);
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
         if (c && c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
             struct tpacket_auxdata aux;
@@ -449,8 +398,8 @@ static void slot_release(struct tpacket2_hdr *h) {
  * not there.
  */
 static bool read_whole(struct dev *d, const struct tpacket2_hdr *h) {
-    struct virtio_net_hdr vh;
-    struct iovec iov[2] = {{&vh, VNET_BYTES}, {self.buf, FRAME_BYTES}};
+    uint8_t vh[VNET_BYTES];
+    struct iovec iov[2] = {{vh, VNET_BYTES}, {self.buf, DEV_FRAME_BYTES}};
     struct msghdr m = {.msg_iov = self.vnet ? iov : iov + 1, .msg_iovlen = self.vnet ? 2 : 1};
     if (!(h->tp_status & TP_STATUS_COPY))
         return false;
@@ -486,7 +435,7 @@ static bool ring_rx(struct dev *d, struct pkt_rx *p) {
         p->vlan_tci = h->tp_vlan_tci;
         p->ts_ns = (uint64_t)h->tp_sec * NS_PER_S + h->tp_nsec;
         if (self.vnet)
-            fill_from_vnet(p, frame - VNET_BYTES);
+            vnet_parse(p, frame - VNET_BYTES);
         return true;
     }
 }
@@ -537,7 +486,8 @@ static void ring_shape(struct ring *r, int fd, uint32_t mtu) {
     socklen_t len = sizeof room;
     sys_getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, &len);
     bool queue = room >= QUEUE_BYTES_MIN && set_int(fd, SOL_PACKET, PACKET_COPY_THRESH, 1) == 0;
-    r->slot_bytes = queue ? UST_MIN((mtu + SLOT_OVERHEAD + 63) & ~63u, FRAME_BYTES) : FRAME_BYTES;
+    r->slot_bytes =
+        queue ? UST_MIN((mtu + SLOT_OVERHEAD + 63) & ~63u, DEV_FRAME_BYTES) : DEV_FRAME_BYTES;
     r->in_block = BLOCK_BYTES / r->slot_bytes;
     r->block_cnt = queue ? 1 : BLOCKS_LARGE;
     r->slot_cnt = r->in_block * r->block_cnt;

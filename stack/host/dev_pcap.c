@@ -5,12 +5,10 @@
  * go straight to libc; it aborts under the sanitizers, which want to see every call.
  */
 #include <dlfcn.h>
-#include <net/if.h>
-#include <net/if_arp.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
+#include "host/dev_common.h"
 #include "host/priv.h"
 #include "wire/gso_hdr.h"
 #include "host/sys.h"
@@ -74,31 +72,13 @@ static int load(char *err, size_t len) {
 }
 
 static int interface_info(struct dev *d, const struct host_cfg *cfg, char *err, size_t len) {
-    struct ifreq ifr = {0};
-    long fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return (int)fd;
-    memcpy(ifr.ifr_name, cfg->ifname, UST_MIN(strlen(cfg->ifname), (size_t)IFNAMSIZ - 1));
-    bool eth =
-        sys_ioctl((int)fd, SIOCGIFHWADDR, &ifr) == 0 && ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER;
-    memcpy(d->info.mac.b, ifr.ifr_hwaddr.sa_data, 6);
-    long r = sys_ioctl((int)fd, SIOCGIFMTU, &ifr);
-    d->info.mtu = r == 0 ? (uint32_t)ifr.ifr_mtu : 1500;
-    sys_close((int)fd);
-    if (!eth) {
+    struct if_facts f;
+    if (if_facts(cfg->ifname, &f) < 0 || !f.ethernet) {
         snprintf(err, len, "no Ethernet interface %s in this network namespace", cfg->ifname);
         return -ENODEV;
     }
-    if (cfg->mtu > d->info.mtu) {
-        snprintf(err, len, "USERSTACK_MTU %u is above %u, the MTU of %s", cfg->mtu, d->info.mtu,
-                 cfg->ifname);
-        return -EINVAL;
-    }
-    if (cfg->mtu > 0)
-        d->info.mtu = cfg->mtu;
-    if (cfg->has_mac)
-        d->info.mac = cfg->mac;
-    return 0;
+    d->info.mac = cfg->has_mac ? cfg->mac : f.mac;
+    return dev_set_mtu(d, cfg, f.mtu, err, len);
 }
 
 static void pcapdev_close(struct dev *d) {

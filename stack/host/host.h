@@ -212,7 +212,9 @@ struct dev_ops {
     void (*rx_done)(struct dev *d);
     /* 0, -EAGAIN (no room: keep it), or another negative errno (dropped). */
     int (*tx)(struct dev *d, const struct pkt_tx *p);
-    /* Addresses or groups changed: renew the filter. */
+    /* Optional: a frame that tx() took may wait in part. True: nothing does. */
+    bool (*flush)(struct dev *d);
+    /* Optional. Addresses or groups changed: renew the filter. */
     int (*filter)(struct dev *d, const struct net *n);
     /* Optional: frames that the device had to throw away because nobody read them in time, since the last call. */
     uint64_t (*lost)(struct dev *d);
@@ -221,7 +223,7 @@ struct dev_ops {
 };
 /* Lock held: of all that came so far. */
 uint64_t host_dev_lost(void);
-extern const struct dev_ops dev_packet_ops, dev_pcap_ops;
+extern const struct dev_ops dev_packet_ops, dev_pcap_ops, dev_tap_ops, dev_stream_ops;
 /* Tests, before host_up(): this device whatever the configuration says. */
 void host_use_device(const struct dev_ops *ops);
 

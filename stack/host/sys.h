@@ -82,6 +82,15 @@ static inline long sys_fcntl(int fd, int cmd, long arg) {
 static inline long sys_dup3(int fd, int at, int flags) {
     return SYS_CALL3(SYS_dup3, fd, at, flags);
 }
+static inline long sys_readv(int fd, const struct iovec *v, int cnt) {
+    return SYS_CALL3(SYS_readv, fd, v, cnt);
+}
+static inline long sys_writev(int fd, const struct iovec *v, int cnt) {
+    return SYS_CALL3(SYS_writev, fd, v, cnt);
+}
+static inline long sys_unlink(const char *path) {
+    return SYS_CALL3(SYS_unlinkat, AT_FDCWD, path, 0L);
+}
 static inline long sys_ioctl(int fd, unsigned long req, void *arg) {
     return SYS_CALL3(SYS_ioctl, fd, req, arg);
 }
@@ -121,6 +130,7 @@ static inline long sys_bind(int fd, const struct sockaddr *sa, socklen_t len) {
 static inline long sys_connect(int fd, const struct sockaddr *sa, socklen_t len) {
     return SYS_CALL3(SYS_connect, fd, sa, len);
 }
+static inline long sys_shutdown(int fd, int how) { return SYS_CALL2(SYS_shutdown, fd, how); }
 static inline long sys_listen(int fd, int backlog) { return SYS_CALL2(SYS_listen, fd, backlog); }
 static inline long sys_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags) {
     return SYS_CALL4(SYS_accept4, fd, sa, len, flags);

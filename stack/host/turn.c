@@ -134,6 +134,8 @@ static void tx_drain(uint64_t now_ns) {
             capture_tx(h->cap, wall(host_now()), p);
         link_tx_done(l);
     }
+    if (h->up && d->ops->flush && !d->ops->flush(d))
+        __atomic_store_n(&h->s->tx_blocked, true, __ATOMIC_RELAXED);
 }
 
 static void renew_filter(struct host_local *h) {

@@ -27,6 +27,8 @@ const struct dev_ops *dev_ops_of(const struct host_cfg *cfg) {
     static const struct dev_ops *const ops[DEV_KIND_COUNT] = {
         [DEV_PACKET] = &dev_packet_ops,
         [DEV_PCAP] = &dev_pcap_ops,
+        [DEV_TAP] = &dev_tap_ops,
+        [DEV_STREAM] = &dev_stream_ops,
     };
     if (host_local.use_ops)
         return host_local.use_ops;

@@ -1,7 +1,9 @@
 # Unit tests of stack/host, without root: the device is a socketpair.
 
-UNIT_TESTS += tests/host/check_life tests/host/check_wait tests/host/check_capture \
+UNIT_TESTS += tests/host/check_dev_stream tests/host/check_life tests/host/check_wait tests/host/check_capture \
 	tests/host/check_packet_filter
+tests_host_check_dev_stream_SOURCES = tests/host/check_dev_stream.c tests/host/fake.c tests/host/fake.h
+tests_host_check_dev_stream_LDADD = libhost.la $(LDADD)
 tests_host_check_life_SOURCES = tests/host/check_life.c tests/host/fake.c tests/host/fake.h
 tests_host_check_life_LDADD = libhost.la $(LDADD)
 tests_host_check_wait_SOURCES = tests/host/check_wait.c tests/host/fake.c tests/host/fake.h

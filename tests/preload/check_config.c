@@ -38,8 +38,14 @@ static const struct {
     {{"USERSTACK_IF=", "USERSTACK_IP4=10.0.0.2/24"}, {"USERSTACK_IF is not set"}},
     {{"USERSTACK_IF=packet:", "USERSTACK_IP4=10.0.0.2/24"}, {"name is missing"}},
     {{"USERSTACK_IF=foo:veth0"}, {"USERSTACK_IF=foo:veth0", "not known"}},
-    {{"USERSTACK_IF=tap:tap0"}, {"tap link is not in this build"}},
-    {{"USERSTACK_IF=stream:/tmp/s"}, {"stream link is not in this build"}},
+    {{"USERSTACK_IF=tap:"}, {"name is missing"}},
+    {{"USERSTACK_IF=stream:"}, {"whole path"}},
+    {{"USERSTACK_IF=stream:listen:"}, {"whole path"}},
+    {{"USERSTACK_IF=stream:s.sock"}, {"whole path", "stream:/tmp/"}},
+    {{"USERSTACK_IF=stream:/"
+      "567890123456789012345678901234567890123456789012345678901234567890123456789"
+      "012345678901234567890123456789012"},
+     {"107 characters"}},
     {{"USERSTACK_IF=xdp:eth0"}, {"xdp link is not in this build"}},
     {{"USERSTACK_IF=abcdefghijklmnop"}, {"15 characters"}},
     {{"USERSTACK_IF=a/b"}, {"no interface has such a name"}},
@@ -119,6 +125,11 @@ static bool is_default(void) {
            !cfg.fault.on && cfg.spin_us == 0;
 }
 static bool is_pcap(void) { return cfg.dev == DEV_PCAP && strcmp(cfg.ifname, "eth0") == 0; }
+static bool is_tap(void) { return cfg.dev == DEV_TAP && strcmp(cfg.ifname, "tap0") == 0; }
+static bool is_stream(void) { return cfg.dev == DEV_STREAM && strcmp(cfg.ifname, "/tmp/s") == 0; }
+static bool listens(void) {
+    return cfg.dev == DEV_STREAM && strcmp(cfg.ifname, "listen:/tmp/s") == 0;
+}
 static bool has_three(void) {
     return cfg.ip4_cnt == 3 && cfg.ip4[1].plen == 96 + 31 && cfg.ip4[2].plen == 128;
 }
@@ -156,6 +167,9 @@ static const struct {
     {{BASE, "USERSTACK_GW4=", "USERSTACK_MTU=", "USERSTACKX=1"}, is_default},
     {{"USERSTACK_IF=packet:veth0", "USERSTACK_IP4=10.0.0.2/24"}, is_default},
     {{"USERSTACK_IF=pcap:eth0", "USERSTACK_IP4=10.0.0.2/24"}, is_pcap},
+    {{"USERSTACK_IF=tap:tap0", "USERSTACK_IP4=10.0.0.2/24"}, is_tap},
+    {{"USERSTACK_IF=stream:/tmp/s", "USERSTACK_IP4=dhcp"}, is_stream},
+    {{"USERSTACK_IF=stream:listen:/tmp/s", "USERSTACK_IP4=dhcp"}, listens},
     {{"USERSTACK_IF=veth0", "USERSTACK_IP4=10.0.0.2/24, 10.1.0.2/31,192.0.2.1/32"}, has_three},
     {{"USERSTACK_IF=veth0", "USERSTACK_IP4=dhcp"}, has_dhcp},
     {{"USERSTACK_IF=veth0", "USERSTACK_IP4=dhcp,release", "USERSTACK_GW4=192.0.2.1"}, has_release},
