@@ -284,7 +284,7 @@ static int packet_adopt(struct dev *d) {
     self.vnet = ps->vnet;
     self.foreign_mac = ps->foreign_mac;
     self.buf =
-        sys_mmap(NULL, FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        sys_mmap(NULL, DEV_FRAME_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (self.buf == MAP_FAILED) {
         self.buf = NULL;
         return -ENOMEM;
