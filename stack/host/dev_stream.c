@@ -143,6 +143,12 @@ static int stream_open(struct dev *d, const struct host_cfg *cfg, char *err, siz
     return 0;
 }
 
+/* All that there is to know lies in the arena. */
+static int stream_adopt(struct dev *d) {
+    (void)d;
+    return shared()->rx ? 0 : -EINVAL;
+}
+
 /* ---- receiving ---- */
 
 /* The length of the next frame if it is all there, or -1; -EPROTO: no frame is so long, the borders are lost. */
@@ -245,6 +251,7 @@ static int stream_tx(struct dev *d, const struct pkt_tx *p) {
 
 const struct dev_ops dev_stream_ops = {
     .name = "stream",
+    .adopt = stream_adopt,
     .open = stream_open,
     .close = stream_close,
     .pending = stream_pending,

@@ -97,6 +97,11 @@ static int tap_open(struct dev *d, const struct host_cfg *cfg, char *err, size_t
     return 0;
 }
 
+static int tap_adopt(struct dev *d) {
+    (void)d;
+    return 0;
+}
+
 static bool tap_pending(struct dev *d) {
     (void)d;
     return false;
@@ -136,6 +141,7 @@ static int tap_tx(struct dev *d, const struct pkt_tx *p) {
 
 const struct dev_ops dev_tap_ops = {
     .name = "tap",
+    .adopt = tap_adopt,
     .open = tap_open,
     .close = dev_drop_fd,
     .pending = tap_pending,
