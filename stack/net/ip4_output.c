@@ -79,9 +79,16 @@ static void loop_group(struct net *n, uint64_t now_ns, struct pkt_tx *p, const s
     p->head_off = at;
 }
 
+/* Of an address that went with its lease, or that turned out to be somebody else's, nothing is sent; Linux says EINVAL. */
+static bool src_is_gone(const struct net *n, const struct ust_addr *src) {
+    return !addr_is_any(src) && !addr_is_loopback(src) && !net_addr_find(n, src);
+}
+
 int ip4_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_flow *f) {
     struct net_path path;
     int r = net_route(n, &f->dst, &f->src, &path);
+    if (r == 0 && src_is_gone(n, &f->src))
+        r = -EINVAL;
     if (r == 0 && path.broadcast && !f->broadcast_ok)
         r = -EACCES;
     if (r < 0) {

@@ -413,6 +413,11 @@ START_TEST(a_new_lease_replaces_at_once)
     ck_assert(!is_ours(LEASED) && is_ours(0x0a000106));
     ck_assert_uint_eq(hop(0x08080808), 0x0a000101);
     ck_assert_uint_eq(hop(0x0a000009), 0x0a000101); /* no longer on link */
+    struct ip_flow lost = {
+        .src = addr_from_ip4(LEASED), .dst = addr_from_ip4(SERVER), .proto = IP_PROTO_UDP};
+    ck_assert_int_eq(fix_send(f, &lost, 8), -EINVAL); /* what is bound to the lost address */
+    lost.src = addr_from_ip4(0x0a000106);
+    ck_assert_int_eq(fix_send(f, &lost, 8), 0);
     struct net_dns dns;
     net_dns_get(f->net, &dns);
     ck_assert_uint_eq(dns.server_cnt, 0);
