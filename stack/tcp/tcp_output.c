@@ -431,11 +431,11 @@ static bool send_mtu_probe(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
 
 /* New data, and FIN behind the last byte. False: the link is full. */
 static bool send_new(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
-    uint32_t mss = mss_now(tb), max = chunk_max(t, tb, mss);
     bool limited = false, wnd_limited = false;
     if (tb->fin_sent || (tcb_unsent(tb) == 0 && !tb->fin_wanted))
         goto out;
     restart_after_idle(t, now_ns, tb);
+    uint32_t mss = mss_now(tb), max = chunk_max(t, tb, mss);
     if (!send_mtu_probe(t, now_ns, tb))
         return false;
     for (;;) {

@@ -113,7 +113,7 @@ static bool on_rtx(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     bool probing = tb->snd_wnd == 0 && now_ns - tb->last_ack_ns < 2 * TCP_RTO_MAX_NS;
     if (!probing && rtx_timed_out(tb, now_ns))
         return tcb_done(t, now_ns, tb, timeout_error(tb), "retransmissions timed out");
-    if (tb->rtx_cnt == 0)
+    if (tb->rtx_cnt == 0 || probing)
         tb->rtx_start_ns = now_ns;
     if (tb->rtx_cnt < 255)
         tb->rtx_cnt++;

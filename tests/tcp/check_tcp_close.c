@@ -117,6 +117,14 @@ static const struct tcp_case cases[] = {
       TIME_WAIT "< R 2:2(0)\nnothing\ndrop TCP_TIME_WAIT\ncount tw 1\n"),
     C("TIME-WAIT: old data is answered",
       TIME_WAIT "< . 1:101(100) ack 2\n> . 2:2(0) ack 2\ncount tw 1\n"),
+    C("TIME-WAIT answers with the connection's Diffserv field, TTL, window and timestamps",
+      "open\nopt tos 184\nopt ttl 33\nopt rcvbuf 5000\n" EST_TS
+      "close\n> F. 1:1(0) ack 1\n< F. 1:1(0) ack 2 <TS 101 last>\n"
+      "> . 2:2(0) ack 2 tos 184 ttl 33 win 4999 <TS 1 101>\n"
+      "run 10\n< F. 1:1(0) ack 2 <TS 102 last>\n> . 2:2(0) ack 2 tos 184 ttl 33 win 4999 <TS 1 "
+      "101>\n"
+      "< . 2:2(0) ack 2 <TS 103 last>\n< . 1:1(0) ack 2 <TS 99 last>\n> . 2:2(0) ack 2 <TS 1 "
+      "103>\n"),
     C("TIME-WAIT keeps the port from bind()",
       "open\nbind 1234\nconnect\n> S 0:0(0)\n< S. 0:0(0) ack 1 <mss 1000>\n> . 1:1(0) ack 1\n"
       "close\n> F. 1:1(0) ack 1\n< F. 1:1(0) ack 2\n> . 2:2(0) ack 2\n"

@@ -11,6 +11,8 @@
     "connect\n> S 0:0(0)\n"                                                                        \
     "+0.1 < S. 0:0(0) ack 1 win 65535 <mss 1000,sackOK,wscale 0>\n"                                \
     "> . 1:1(0) ack 1\n"
+/* The first segment goes again after so many seconds, and the window is still zero. */
+#define AGAIN(s) "+" #s " > P. 1:1001(1000)\n< . 1:1(0) ack 1 win 0\n"
 #define SMALL_WINDOW(w)                                                                            \
     "connect\n> S 0:0(0)\n"                                                                        \
     "< S. 0:0(0) ack 1 win " w " <mss 1000>\n"                                                     \
@@ -105,11 +107,21 @@ static const struct tcp_case cases[] = {
           "< . 1:1(0) ack 1001 win 300\n"
           "write 1000\nnothing\n"
           "+0.2 > . 1001:1301(300) ack 1\n"),
-    /* RFC 9293 SHLD-15, SHLD-16, SHLD-17, MUST-34 */
+    /* RFC 9293 SHLD-15, SHLD-16, MUST-34 */
     C("the peer takes its window back: nothing new, the lost head goes on (RFC 9293 3.8.6)", EST
       "write 3000\n> . 1:1001(1000) ack 1\n> . 1001:2001(1000) ack 1\n> P. 2001:3001(1000) ack 1\n"
       "< . 1:1(0) ack 1 win 500\n"
       "write 1000\nnothing\n"),
+    /* RFC 9293 SHLD-17, MUST-34 */
+    C("the peer takes its window back and answers: the connection lives for ever",
+      EST "write 1000\n> P. 1:1001(1000) ack 1\n< . 1:1(0) ack 1 win 0\n" AGAIN(0.2) AGAIN(0.4)
+          AGAIN(0.8) AGAIN(1.6) AGAIN(3.2) AGAIN(6.4) AGAIN(12.8) AGAIN(25.6) AGAIN(51.2)
+              AGAIN(102.4) AGAIN(120) AGAIN(120) AGAIN(120) AGAIN(120) AGAIN(120) AGAIN(120)
+                  AGAIN(120) AGAIN(120) AGAIN(120) AGAIN(
+                      120) "state ESTABLISHED\n< . 1:1(0) ack 1 win 5000\nrun 130\noutq 1000\n"),
+    C("the peer took its window back and fell silent: the connection ends", EST
+      "write 1000\n> P. 1:1001(1000) ack 1\n< . 1:1(0) ack 1 win 0\nrun 900\nstate ESTABLISHED\n"
+      "run 400\nstate CLOSED\nerror ETIMEDOUT\n"),
     C("an old segment does not bring back an old window (SND.WL1)",
       EST "< . 101:201(100) ack 1 win 50000\n> . 1:1(0) ack 1\n"
           "< . 1:101(100) ack 1 win 100\n> . 1:1(0) ack 201\n"
@@ -263,6 +275,11 @@ static const struct tcp_case cases[] = {
     C("ICMP fragmentation needed for a sequence number not in flight: ignored (RFC 5927)", EST
       "write 1000\n> P. 1:1001(1000)\nicmp EMSGSIZE seq 5000 mtu 600\nnothing\ncount mss 1000\n"),
     /* RFC 9293 SHLD-25, MUST-56, SHLD-20 */
+    C("what ICMP said is forgotten after ten minutes: larger segments again (RFC 1191 6.3)",
+      EST "write 1000\n> P. 1:1001(1000)\nicmp EMSGSIZE seq 1 mtu 600\n"
+          "> . 1:561(560)\n> P. 561:1001(440)\n< . 1:1(0) ack 1001 win 65535\n"
+          "+500 write 600\n> . 1001:1561(560)\n> P. 1561:1601(40)\n< . 1:1(0) ack 1601 win 65535\n"
+          "+200 write 1000\n> P. 1601:2601(1000)\ncount mss 1000\n"),
     C("ICMP unreachable in ESTABLISHED is soft: it names the reason of a timeout (RFC 1122 "
       "4.2.3.9)",
       EST "write 1000\n> P. 1:1001(1000)\n"

@@ -156,6 +156,10 @@ static void collect(struct fix *f) {
                 c->has_iss = true;
                 c->our_port = o->h.sport;
             }
+            /* RFC 7323 5.4: our clock never goes back within a connection, nor in what TIME-WAIT says. */
+            if (o->h.opts.has_ts && !(o->h.flags & TCPF_SYN) &&
+                (int32_t)(o->h.opts.ts_val - c->last_ts) < 0)
+                bust(f, "our timestamp went back by %u", c->last_ts - o->h.opts.ts_val);
             if (o->h.opts.has_ts && o->h.opts.ts_val != c->last_ts) {
                 c->prev_ts = c->last_ts;
                 c->last_ts = o->h.opts.ts_val;
