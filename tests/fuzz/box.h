@@ -93,9 +93,11 @@ struct flow {
     uint16_t lport, rport; /* the stack's, the peer's */
     /* the stack's side, as it was seen */
     bool has_iss, has_ack, has_edge,
-        settled;         /* settled: the stack has acknowledged in a segment without SYN */
-    seq_t iss, nxt, ack; /* nxt: behind the last byte that it sent */
-    seq_t edge;          /* right edge of the window that it offered */
+        settled;             /* settled: the stack has acknowledged in a segment without SYN */
+    seq_t iss, nxt, ack;     /* nxt: behind the last byte that it sent */
+    seq_t edge;              /* right edge of the window that it offered */
+    struct tcp_sack seen[8]; /* the segments with data that it sent last */
+    unsigned seen_cnt;
     uint32_t wnd;
     uint8_t wscale; /* of its windows, if the peer offered one too */
     uint32_t ts_val;

@@ -17,7 +17,7 @@ enum kind {
     SEG_SYN,    /* u8: options */
     SEG_SYNACK, /* u8: options */
     SEG_OOO,    /* u16: distance; u8 length */
-    SEG_SACK,   /* u8: blocks and distance of the ACK; each u16 start, u16 length */
+    SEG_SACK, /* u8: blocks and distance of the ACK; each u16 start, u16 length, or 0: one of the last segments */
 };
 enum change {
     CHANGE_SEQ = 8,    /* u16 distance, signed */
@@ -44,12 +44,17 @@ static void syn_options(struct seg *sg, uint8_t o) {
         sg->flags |= TCPF_ECE | TCPF_CWR;
 }
 
-static void sack_blocks(struct seg *sg, struct in *in) {
+static void sack_blocks(const struct flow *f, struct seg *sg, struct in *in) {
     uint8_t n = in_u8(in);
     sg->ack = seq_sub(sg->ack, (uint32_t)(n >> 2) * 100u);
+    if (n >> 2 == 63 && f->seen_cnt > 0) /* the first of them is missing */
+        sg->ack = f->seen[f->seen_cnt > 8 ? f->seen_cnt % 8 : 0].start;
     for (int i = 0; i < 1 + (n & 3); i++) {
-        seq_t start = seq_add(sg->ack, distance(in_u16(in)));
-        sg->opts.sack[i] = (struct tcp_sack){start, seq_add(start, in_u16(in))};
+        uint16_t at = in_u16(in), len = in_u16(in);
+        seq_t start = seq_add(sg->ack, distance(at));
+        sg->opts.sack[i] = (struct tcp_sack){start, seq_add(start, len)};
+        if (len == 0 && f->seen_cnt > 0)
+            sg->opts.sack[i] = f->seen[at % UST_MIN(f->seen_cnt, 8u)];
         sg->opts.sack_cnt++;
     }
 }
@@ -117,7 +122,7 @@ static void op_segment(struct box *b, unsigned arg, struct in *in) {
         sg.len = in_u8(in) * 16u;
         break;
     case SEG_SACK:
-        sack_blocks(&sg, in);
+        sack_blocks(f, &sg, in);
         break;
     }
     change(&sg, what & 0xf8, in);

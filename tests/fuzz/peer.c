@@ -187,6 +187,8 @@ static void see_ack(struct box *b, struct flow *f, const struct tcp_hdr *h) {
 static void see_data(struct box *b, struct flow *f, const struct tcp_hdr *h,
                      struct ust_slice data) {
     seq_t end = seq_add(h->seq, (uint32_t)data.len + !!(h->flags & TCPF_FIN));
+    if (data.len)
+        f->seen[f->seen_cnt++ % UST_ARRAY_CNT(f->seen)] = (struct tcp_sack){h->seq, end};
     if (!b->content || f->iss_cnt != 1) {
         f->nxt = seq_max(f->nxt, end);
         return;

@@ -2,3 +2,4 @@
 
 UNIT_TESTS += tests/sim/run tests/sim/check_addr
 tests_sim_run_SOURCES = tests/sim/run.c tests/sim/transfer.h tests/sim/transfer.c
+SCRIPT_TESTS += tests/sim/repeat
