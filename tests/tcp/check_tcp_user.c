@@ -51,6 +51,19 @@ static const struct tcp_case cases[] = {
       "write 10\n> P. 1:11(10)\n+0.2 > P. 1:11(10)\n+0.4 > P. 1:11(10)\n+0.8 > P. 1:11(10)\n"
       "+0.79 state ESTABLISHED\n+0.02 state CLOSED\nerror ETIMEDOUT\n"),
 
+    C("what is counted: opens, failures, resets, segments out of order and twice",
+      EST "count active_opens 1 passive_opens 0 attempt_fails 0\n"
+          "< . 11:21(10) ack 1\n> . 1:1(0) ack 1\n< . 1:11(10) ack 1\n> . 1:1(0) ack 21\n"
+          "< . 1:11(10) ack 1\n> . 1:1(0) ack 21\ncount ooo_segs 1 dup_segs 1\n"
+          "< R 21:21(0)\ncount resets_in 1 estab_resets 1 resets_out 0\n"
+          "use 5\nconnect 5\n> [5] S 0:0(0)\n< [5] R. 0:0(0) ack 1\n"
+          "count active_opens 2 attempt_fails 1 resets_in 2 estab_resets 1\n"
+          "use 6\nlisten 5\n" SYN(1) ACK(1) "accept\ncount passive_opens 1\nabort\n"
+                                            "> [1] R. 1:1(0) ack 1\ncount resets_out 1\n"),
+    C("the segment size stays to be asked for: while connecting our own, after the end the last",
+      "connect\n> S 0:0(0)\ncount mss 1460\n< S. 0:0(0) ack 1 win 65535 <mss 1000>\n"
+      "> . 1:1(0) ack 1\ncount mss 1000\n< R 1:1(0)\nstate CLOSED\ncount mss 1000\n"),
+
     /* ---- what is told, and what is ready ---- */
     C("shutdown(WR) tells those who wait to write, once",
       EST "events OUT\nshutdown wr\n> F. 1:1(0)\nevents OUT\nshutdown wr\nevents none\n"),
@@ -88,8 +101,10 @@ static const struct tcp_case cases[] = {
           "inq 10\natmark 0\nread 100 -> 4\natmark 1\nready IN,OUT,PRI\noob -> EINVAL\n"
           "read 100 -> 6\natmark 0\nready OUT\n"),
     C("a lone urgent byte is nothing to read, but the next byte is",
-      EST "< PU. 1:2(1) ack 1 urg 1\n> . 1:1(0) ack 2\nready OUT,PRI\ninq 0\nread 1 -> EAGAIN\n"
-          "oob -> 1\nready OUT\n< P. 2:3(1) ack 1\n> . 1:1(0) ack 3\nready IN,OUT\nread 5 -> 1\n"),
+      EST "< PU. 1:2(1) ack 1 urg 1\n> . 1:1(0) ack 2\nready OUT,PRI\ninq 0\noob -> 1\nready OUT\n"
+          "< P. 2:3(1) ack 1\n> . 1:1(0) ack 3\nready IN,OUT\nread 5 -> 1\n"),
+    C("a read that goes round the urgent byte leaves nothing of it (Linux)", EST
+      "< PU. 1:2(1) ack 1 urg 1\n> . 1:1(0) ack 2\nread 1 -> EAGAIN\noob -> EINVAL\nready OUT\n"),
     C("an urgent pointer that goes back is ignored, one that goes on is news",
       EST "< PU. 1:11(10) ack 1 urg 5\n> . 1:1(0) ack 11\nevents OUT,IN,PRI\n"
           "< PU. 11:21(10) ack 1 urg 0\n> . 1:1(0) ack 21\nevents IN\n"

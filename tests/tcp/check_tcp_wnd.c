@@ -37,8 +37,8 @@ static const struct tcp_case cases[] = {
             "+0.01 < . 171:181(10) ack 1\ninfo ato_us 200000\n+0.2 > . 1:1(0) ack 181\n"),
     C("gaps of up to 20 ms count as none",
       LATER "+0.03 < . 151:161(10) ack 1\ninfo ato_us 50000\n"
-            "+0.02 < . 161:171(10) ack 1\ninfo ato_us 45000\n" /* the first one's delay goes on */
-            "+0.03 > . 1:1(0) ack 171\n"),
+            "+0.015 < . 161:171(10) ack 1\ninfo ato_us 45000\n" /* the first one's delay goes on */
+            "+0.035 > . 1:1(0) ack 171\n"),
     C("a gap as long as the delay changes nothing",
       LATER "+0.05 < . 151:161(10) ack 1\ninfo ato_us 40000\n+0.04 > . 1:1(0) ack 161\n"),
     C("after a pause the ACKs are quick again: the sender may be in slow start",
