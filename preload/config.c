@@ -326,7 +326,7 @@ static bool parse_keeper(const struct config_value *v) {
     if (!parse_bool(v, &on))
         return false;
     v->cfg->no_keeper = !on;
-    return !on || bad(v, "the keeper is " NOT_HERE "; leave it out or write 0");
+    return true;
 }
 
 static bool parse_name(const struct config_value *v) {
@@ -457,7 +457,7 @@ const struct config_name config_names[] = {
      "1: nothing goes to the kernel's network, what would have fails"},
     {PREFIX "NAME", "NAME", "--name", NULL, parse_name, "name of the stack, apart from others"},
     {PREFIX "KEEPER", "0|1", "--keeper", "0", parse_keeper,
-     "0: no keeper process (it is not in this build)"},
+     "0: no keeper process: what is not delivered when the last program ends is lost after 30 s"},
     {PREFIX "CC", "NAME", "--cc", "cubic", parse_cc, "congestion control: cubic or reno"},
     {PREFIX "ECN", "0|1", "--ecn", "0", parse_ecn, "1: ask for explicit congestion notification"},
     {PREFIX "SPIN_US", "USEC", "--spin-us", "0", parse_spin, "busy polling before a sleep"},

@@ -53,7 +53,7 @@ static void attach_inherited(char **envp) {
         while ((to[0] = to[1]))
             to++;
         enter();
-        int r = host_exec_attach(token, &cfg);
+        int r = host_exec_attach(token);
         leave();
         if (r == 0) {
             if (!cfg.valid)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
+#include "host/host.h"
 
 int cmd_fail(int code, const char *fmt, ...) {
     char line[1024];
@@ -29,6 +30,13 @@ static const struct {
      cmd_bridge},
 };
 
+/* Started by the library; see host/keeper.c. */
+static int cmd_keeper(int argc, char **argv) {
+    if (argc != 2)
+        return cmd_fail(EXIT_NOT_RUN, "the keeper is started by the library");
+    return host_keeper(argv[1]) == 0 ? 0 : EXIT_NOT_RUN;
+}
+
 static void usage(FILE *f) {
     fprintf(f, "usage:\n");
     for (size_t i = 0; i < UST_ARRAY_CNT(commands); i++)
@@ -50,6 +58,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < UST_ARRAY_CNT(commands); i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "keeper") == 0)
+        return cmd_keeper(argc - 1, argv + 1);
     if (*name)
         cmd_fail(0, "no command '%s'", name);
     usage(stderr);

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "host/host.h"
+#include "host/priv.h"
 #include "host/sys.h"
 
 #define CONTROL_BUDGET_NS (200 * NS_PER_MS)
@@ -135,7 +135,10 @@ void control_serve(int listen_fd) {
         enum host_report what;
         if (may_ask((int)fd) && read_line((int)fd, line, sizeof line, deadline_ns)) {
             static const char unknown[] = "error: request not known\n";
-            if (parse_request(line, &what))
+            if (strcmp(line, "retire") == 0) {
+                const char *said = keeper_asked_to_retire();
+                send_all((int)fd, said, strlen(said), deadline_ns);
+            } else if (parse_request(line, &what))
                 answer((int)fd, what, deadline_ns);
             else
                 send_all((int)fd, unknown, sizeof unknown - 1, deadline_ns);

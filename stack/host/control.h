@@ -2,7 +2,7 @@
 /*
  * The control socket: how `userstack stat` and `userstack ss` ask a live stack.
  *
- * An abstract listening AF_UNIX socket named HOST_CTL_PREFIX + identity. The protocol is text: the client sends one line ("stat", "stat json", "ss" or "ss json") and reads
+ * An abstract listening AF_UNIX socket named HOST_CTL_PREFIX + identity. The protocol is text: the client sends one line ("stat", "stat json", "ss", "ss json", or "retire" to a keeper) and reads
  * until the end. Who may ask: the same uid, or root; others are shown the door without a word.
  */
 #ifndef UST_HOST_CONTROL_H

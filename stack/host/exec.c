@@ -28,7 +28,7 @@ bool host_exec_inherits(void) {
     return false;
 }
 
-static void fds_note(struct host_fds *f) {
+void exec_fds_note(struct host_fds *f) {
     struct host_local *h = &host_local;
     f->mem = h->memfd;
     f->ctl = h->ctl_fd;
@@ -39,7 +39,7 @@ static void fds_note(struct host_fds *f) {
         f->evfd[i] = h->evfd[i] > 0 ? h->evfd[i] : -1;
 }
 
-static void fds_cloexec(const struct host_fds *f, bool on) {
+void exec_fds_cloexec(const struct host_fds *f, bool on) {
     const int one[] = {f->mem, f->ctl, f->dev, f->trace > 2 ? f->trace : -1, f->cap};
     for (size_t i = 0; i < UST_ARRAY_CNT(one); i++)
         if (one[i] >= 0)
@@ -65,6 +65,12 @@ static void give_up(struct host_proc *p, uint64_t now_ns) {
     }
 }
 
+void exec_token(char token[HOST_TOKEN_CAP]) {
+    const struct host_local *h = &host_local;
+    snprintf(token, HOST_TOKEN_CAP, "%d,%llx,%llx", h->memfd, (unsigned long long)(uintptr_t)h->st,
+             (unsigned long long)h->arena_bytes);
+}
+
 void host_exec_prepare(bool inherit, char token[HOST_TOKEN_CAP]) {
     struct host_local *h = &host_local;
     struct host_proc *p = h->proc;
@@ -75,13 +81,14 @@ void host_exec_prepare(bool inherit, char token[HOST_TOKEN_CAP]) {
     p->execing = true;
     p->hands_over = inherit;
     give_up(p, now_ns);
-    fds_note(&p->fds);
+    exec_fds_note(&p->fds);
     snprintf(token, HOST_TOKEN_CAP, "%d,%llx,%llx", p->fds.mem,
              (unsigned long long)(uintptr_t)h->st, (unsigned long long)h->arena_bytes);
     turn_unlock(now_ns, NULL, false);
     if (inherit)
-        fds_cloexec(&p->fds, false);
+        exec_fds_cloexec(&p->fds, false);
     turn_flush();
+    keeper_kick();
 }
 
 void host_exec_failed(void) {
@@ -89,7 +96,7 @@ void host_exec_failed(void) {
     struct host_proc *p = h->proc;
     struct arena *ar = &h->st->core.arena;
     if (p->hands_over)
-        fds_cloexec(&p->fds, true);
+        exec_fds_cloexec(&p->fds, true);
     lock_take();
     for (int fd = host_proc_next(p, -1); fd >= 0; fd = host_proc_next(p, fd)) {
         struct fdent *e = proc_entry(p, fd);
@@ -152,7 +159,9 @@ static void take_device(struct host_local *h, int fd) {
     h->came_up = h->up;
 }
 
-static void take_fds(struct host_local *h, const struct host_fds *f) {
+void exec_take_fds(const struct host_fds *f) {
+    struct host_local *h = &host_local;
+    h->memfd = take_fd(f->mem);
     h->ctl_fd = take_fd(f->ctl);
     h->trace_fd = f->trace > 2 ? take_fd(f->trace) : f->trace;
     for (int i = 0; i < HOST_POOL_CNT; i++)
@@ -195,11 +204,10 @@ static void finish(struct host_local *h, struct host_proc *p, uint64_t now_ns) {
     proc_close_fds(p, now_ns, true);
 }
 
-int host_exec_attach(const char *token, const struct host_cfg *cfg) {
+int exec_map(const char *token) {
     struct host_local *h = &host_local;
     unsigned long long at, len;
     int memfd;
-    (void)cfg;
     if (sscanf(token, "%d,%llx,%llx", &memfd, &at, &len) != 3)
         return -EINVAL;
     struct stack *st = map_stack(memfd, at, len);
@@ -209,22 +217,34 @@ int host_exec_attach(const char *token, const struct host_cfg *cfg) {
     h->st = st;
     h->arena_bytes = len;
     h->pid = (uint32_t)sys_getpid();
-    h->alive = make_alive_page();
+    if (!h->alive)
+        h->alive = make_alive_page();
     *h->alive = 1;
     h->cfg = h->s->cfg;
+    return 0;
+}
+
+static void unmap(struct host_local *h) {
+    sys_munmap(h->st, h->arena_bytes);
+    h->s = NULL;
+    h->pid = 0;
+    h->st = NULL;
+}
+
+int host_exec_attach(const char *token) {
+    struct host_local *h = &host_local;
+    int r = exec_map(token);
+    if (r < 0)
+        return r;
     lock_take();
     struct host_proc *p = find_record(h->pid);
     if (!p) { /* not for us: a grandchild that kept the environment */
         lock_drop();
-        sys_munmap(st, len);
-        h->s = NULL;
-        h->pid = 0;
-        h->st = NULL;
+        unmap(h);
         return -ESRCH;
     }
-    h->memfd = take_fd(memfd);
     h->proc = p;
-    take_fds(h, &p->fds);
+    exec_take_fds(&p->fds);
     uint64_t now_ns = host_now();
     finish(h, p, now_ns);
     turn_unlock(now_ns, NULL, false);

@@ -98,7 +98,7 @@ void host_exit(void) {
     if (h->thread && !alone) /* another takes over */
         backup_clear();
     lock_drop();
-    if (h->up && alone)
+    if (h->up && alone && !keeper_takes_over())
         linger(h);
     if (alone)
         lease_end(h);

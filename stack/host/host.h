@@ -140,6 +140,10 @@ void host_wait_end(struct host_wait *hw);
  */
 bool host_wait_cancel(struct host_wait *hw);
 
+/* ---- the keeper ---- */
+/* The command `userstack keeper`: returns when nothing is left to keep. 0 or negative errno. */
+int host_keeper(const char *token);
+
 /* ---- locked in ---- */
 /* This process is about to restrict its own system calls: from now on it uses memory, futexes and what is open. Others send and receive its frames. */
 void host_sandbox(void);

@@ -13,6 +13,10 @@
 #include "host/priv.h"
 #include "host/sys.h"
 
+#define ANSWER_NS (300 * (long)NS_PER_MS)
+#define RETIRE_WAIT_NS (5 * NS_PER_S)
+#define RETIRE_NAP_NS (long)NS_PER_MS
+
 #define NAME_CAP (sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof HOST_CTL_PREFIX)
 
 static uint64_t netns_inode(void) {
@@ -90,10 +94,42 @@ static int holder(const char *name, unsigned *uid) {
     return uc.pid;
 }
 
+/* Asks whoever has the name to go: true, it may be free soon. */
+static bool ask_to_retire(const char *name) {
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int n = snprintf(sa.sun_path + 1, sizeof sa.sun_path - 1, "%s%s", HOST_CTL_PREFIX, name);
+    char said[8] = "";
+    long fd = sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    struct pollfd p = {.fd = (int)fd, .events = POLLIN};
+    struct timespec ts = {0, ANSWER_NS};
+    long r = sys_connect((int)fd, (struct sockaddr *)&sa,
+                         (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n));
+    bool gone = r == -ECONNREFUSED; /* it has just gone */
+    if (r == 0 && sys_sendto((int)fd, "retire\n", 7, MSG_NOSIGNAL, NULL, 0) == 7 &&
+        sys_ppoll(&p, 1, &ts, NULL) > 0)
+        gone = sys_read((int)fd, said, sizeof said - 1) <= 0; /* while we asked */
+    sys_close((int)fd);
+    return gone || said[0] == 'o' || said[0] == 'w';
+}
+
+/* A keeper that only finishes what is left makes room for a new stack. */
+static int open_or_wait(const char *name) {
+    uint64_t end = host_now() + RETIRE_WAIT_NS;
+    int fd = control_open(name);
+    while (fd == -EADDRINUSE && host_now() < end && ask_to_retire(name)) {
+        struct timespec ts = {0, RETIRE_NAP_NS};
+        SYS_CALL2(SYS_nanosleep, &ts, NULL);
+        fd = control_open(name);
+    }
+    return fd;
+}
+
 int identity_take(const struct host_cfg *cfg, char *err, size_t err_len) {
     char name[NAME_CAP], addrs[200], comm[32] = "";
     make_name(name, cfg);
-    int fd = control_open(name);
+    int fd = open_or_wait(name);
     if (fd >= 0)
         return host_fd_raise(fd);
     if (fd != -EADDRINUSE) {

@@ -53,6 +53,12 @@ struct host_shared {
     uint64_t arena_bytes;
     struct dev_info dev_info;
     bool dev_up;
+    /* the keeper [L] */
+    uint32_t keeper_pid; /* 0: none */
+    int keeper_evfd;
+    bool keeper_ready, keeper_starting;
+    bool retired; /* this stack is over: nobody may join it */
+    struct host_fds keeper_fds;
     /* counters [L] */
     struct host_counters {
         uint64_t locks, contended, lock_wait_ns;    /* wait: of the contended ones */
@@ -189,6 +195,27 @@ uint32_t proc_bury_dead(uint64_t now_ns);
 
 /* ---- up.c ---- */
 const struct dev_ops *dev_ops_of(const struct host_cfg *cfg);
+/* ---- exec.c ---- */
+void exec_fds_note(struct host_fds *f);
+void exec_fds_cloexec(const struct host_fds *f, bool on);
+void exec_token(char token[HOST_TOKEN_CAP]);
+/* The stack that the token names becomes this process's, which has no record yet: 0 or negative errno. */
+int exec_map(const char *token);
+/* Lock held: the private descriptors are here, under these numbers. */
+void exec_take_fds(const struct host_fds *f);
+
+/* ---- keeper.c ---- */
+/* Without the lock. Starts one if it is wanted and there is none; does not wait for it. */
+void keeper_start(void);
+/* Processes came or went, or one is about to exec. */
+void keeper_kick(void);
+/* Is there one that will do what is left? Waits a moment for one that is just coming up. */
+bool keeper_takes_over(void);
+/*
+ * Somebody wants this identity for a new stack: "ok", nothing but TIME-WAIT is left here and the keeper goes; "wait", something is still to be delivered; "no".
+ */
+const char *keeper_asked_to_retire(void);
+
 /* ---- arena.c ---- */
 volatile uint32_t *make_alive_page(void);
 

@@ -299,6 +299,7 @@ void host_fork_child(struct host_proc *child) {
     child->start = start;
     child->pid = h->pid;
     lock_drop();
+    keeper_kick();
 }
 
 void host_fork_parent(struct host_proc *child, uint32_t pid) {

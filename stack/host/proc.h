@@ -23,7 +23,6 @@ struct fdent {
     uint32_t gen; /* changes each time the number is reused */
     void *obj;    /* struct sock or struct epset, counted by refs */
 };
-struct host_cfg;
 #define FD_PAGE_SHIFT 10
 #define FD_PAGE_CNT (1u << FD_PAGE_SHIFT)
 #define FD_TOP_CNT 64 /* pages that need no table of their own: 65536 descriptors */
@@ -88,7 +87,7 @@ void host_exec_prepare(bool inherit, char token[HOST_TOKEN_CAP]);
 /* It came back. */
 void host_exec_failed(void);
 /* In the image: 0, or negative errno: nothing of ours is here. */
-int host_exec_attach(const char *token, const struct host_cfg *cfg);
+int host_exec_attach(const char *token);
 /* Lock held: does an image inherit one of our sockets (or epoll sets)? */
 bool host_exec_inherits(void);
 /* Will the library be in that program? fd < 0: by path. System calls only. depth: of scripts. */

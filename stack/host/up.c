@@ -200,6 +200,7 @@ int host_up(void) {
         }
         if (r == 0) {
             __atomic_store_n(&h->came_up, true, __ATOMIC_RELEASE);
+            keeper_start();
         } else if (err[0] && strcmp(err, last_error) != 0) {
             host_complain("%s", err);
             memcpy(last_error, err, sizeof err);

@@ -85,7 +85,7 @@ static const struct {
     {{BASE, "USERSTACK_KERNEL=127.0.0.0/x"}, {"comma list of prefixes"}},
     {{BASE, "USERSTACK_LOOPBACK=both"}, {"kernel or stack"}},
     {{BASE, "USERSTACK_STRICT=maybe"}, {"1 or 0"}},
-    {{BASE, "USERSTACK_KEEPER=1"}, {"keeper is not in this build"}},
+    {{BASE, "USERSTACK_KEEPER=2"}, {"USERSTACK_KEEPER"}},
     {{BASE, "USERSTACK_NAME=a b"}, {"a name has letters"}},
     {{BASE, "USERSTACK_NAME=.a"}, {"a name has letters"}},
     {{BASE, "USERSTACK_NAME=1234567890123456789012345678901234567890123456789012345678901234"},

@@ -13,6 +13,7 @@ NET_TESTS += tests/programs/haproxy.sh
 NET_TESTS += tests/programs/iface.sh
 NET_TESTS += tests/programs/iperf3.sh
 NET_TESTS += tests/programs/java.sh
+NET_TESTS += tests/programs/keeper.sh
 NET_TESTS += tests/programs/lighttpd.sh
 NET_TESTS += tests/programs/links.sh
 NET_TESTS += tests/programs/memcached.sh
