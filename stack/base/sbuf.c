@@ -6,7 +6,7 @@
  */
 #include "base/sbuf.h"
 
-#define RING_MAX 4096u /* entries: 64 MB */
+#define RING_MAX 65536u /* entries: 1 GB, the largest window of RFC 7323 2.3 */
 
 static inline uint64_t blk_of(uint64_t pos) { return pos / SBUF_BLOCK_BYTES; }
 static inline size_t off_of(uint64_t pos) { return pos % SBUF_BLOCK_BYTES; }
@@ -22,10 +22,31 @@ void sbuf_init(struct sbuf *sb) {
     sb->cap = SBUF_INLINE_BLOCKS;
 }
 
+/* A large ring is a run of spans. */
+static bool ring_is_large(size_t bytes) { return bytes > BUF_MAX_BYTES; }
+
+static uint8_t **ring_alloc(struct arena *ar, size_t *bytes) {
+    if (ring_is_large(*bytes))
+        return span_alloc_raw(ar, *bytes);
+    uint8_t **ring = buf_alloc(ar, *bytes);
+    while (ring &&
+           *bytes * 2 <= buf_cap(ar, ring)) /* all of it is of use, down to a power of two */
+        *bytes *= 2;
+    return ring;
+}
+
+static void ring_free(struct sbuf *sb, struct arena *ar) {
+    if (sb->ring == sb->inl)
+        return;
+    if (ring_is_large(sb->cap * sizeof *sb->ring))
+        span_free(ar, sb->ring);
+    else
+        buf_free(ar, sb->ring);
+}
+
 /* Back to the inline ring. */
 static void ring_clear(struct sbuf *sb, struct arena *ar) {
-    if (sb->ring != sb->inl)
-        buf_free(ar, sb->ring);
+    ring_free(sb, ar);
     sb->ring = sb->inl;
     sb->cap = SBUF_INLINE_BLOCKS;
     sb->head = sb->cnt = 0;
@@ -81,23 +102,19 @@ static bool ring_reach(struct sbuf *sb, struct arena *ar, uint64_t blk) {
         size_t bytes = 256;
         while (bytes / sizeof(uint8_t *) < need)
             bytes *= 2;
-        uint8_t **ring = buf_alloc(ar, bytes);
+        uint8_t **ring = ring_alloc(ar, &bytes);
         if (!ring)
             return false;
-        /* All of the buffer is of use, down to a power of two. */
-        while (bytes * 2 <= buf_cap(ar, ring))
-            bytes *= 2;
         memset(ring, 0, bytes);
         for (uint32_t i = 0; i < sb->cnt; i++)
             ring[i] = sb->ring[(sb->head + i) & (sb->cap - 1u)];
-        if (sb->ring != sb->inl)
-            buf_free(ar, sb->ring);
+        ring_free(sb, ar);
         sb->ring = ring;
         sb->head = 0;
-        sb->cap = (uint16_t)UST_MIN(bytes / sizeof(uint8_t *), RING_MAX);
+        sb->cap = (uint32_t)(bytes / sizeof(uint8_t *));
     }
     if (need > sb->cnt)
-        sb->cnt = (uint16_t)need;
+        sb->cnt = (uint32_t)need;
     return true;
 }
 
@@ -218,7 +235,7 @@ void sbuf_drop(struct sbuf *sb, struct arena *ar, uint64_t pos) {
     sb->start = pos;
     while (sb->cnt > 0 && sb->first_blk < blk_of(pos)) {
         free_block(sb, ar, entry(sb, sb->first_blk));
-        sb->head = (uint16_t)((sb->head + 1u) & (sb->cap - 1u));
+        sb->head = (sb->head + 1u) & (sb->cap - 1u);
         sb->first_blk++;
         sb->cnt--;
     }

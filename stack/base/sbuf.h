@@ -34,10 +34,10 @@ struct sbuf {
     uint64_t far_end;   /* position behind the furthest byte written out of order, if beyond end */
     uint64_t rsv_end;   /* position behind the room reserved, if beyond end */
     uint64_t first_blk; /* block number of ring[head], that of start; if cnt > 0 */
-    uint8_t **ring;     /* blocks or NULL; &inl[0] or a buf_alloc'ed array */
-    uint16_t head, cnt; /* first entry, entries in use (with or without a block) */
-    uint16_t cap;       /* entries, a power of two */
-    uint16_t blk_cnt;   /* blocks held */
+    uint8_t **ring;     /* blocks or NULL; &inl[0] or a array of its own */
+    uint32_t head, cnt; /* first entry, entries in use (with or without a block) */
+    uint32_t cap;       /* entries, a power of two */
+    uint32_t blk_cnt;   /* blocks held */
     uint8_t *inl[SBUF_INLINE_BLOCKS];
 };
 
@@ -55,7 +55,7 @@ size_t sbuf_reserve(struct sbuf *sb, struct arena *ar, size_t len, struct sbuf_m
 void sbuf_commit(struct sbuf *sb, struct arena *ar, size_t n);
 
 /* Copies the bytes to position pos >= start; does not move `end`. 0, or -ENOBUFS with nothing
- * written: no memory, or further than 64 MB from start. */
+ * written: no memory, or further than 1 GB from start. */
 int sbuf_write_at(struct sbuf *sb, struct arena *ar, uint64_t pos, struct ust_slice data);
 /* Moves `end` forward to pos: the bytes up to it have been written. */
 void sbuf_advance_end(struct sbuf *sb, uint64_t pos);

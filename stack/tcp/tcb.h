@@ -41,7 +41,8 @@
 #define TCP_IW_SEGS 10  /* RFC 6928 */
 #define TCP_DUPTHRESH 3 /* RFC 5681 3.2 */
 #define TCP_SOMAXCONN 4096
-#define TCP_OOO_MAX 1024 /* ranges of out-of-order bytes of one connection */
+/* Out-of-order ranges of one connection: these, or as many KB as its receive buffer has, so that they take no more memory than a share of it. */
+#define TCP_OOO_MIN 1024
 #define TCP_PAWS_IDLE_NS (24ull * 24 * 3600 * NS_PER_S) /* RFC 7323 5.5 */
 #define TCP_LISTEN_BUCKETS 1024
 #define TCP_RST_PER_S 5000 /* answers to strangers; a port scan must not cost more */
@@ -82,6 +83,7 @@ enum tcp_seg_flag {
     SEG_RETRANS = 16,      /* in flight again */
     SEG_EVER_RETRANS = 32, /* Karn: no RTT sample */
     SEG_QUEUED = 64,       /* on tsort */
+    SEG_RTX_TWICE = 128,   /* retransmitted more than once */
 };
 
 /* A run of sequence space that was sent. */
@@ -127,6 +129,8 @@ struct tcp_rack {
     bool reordering_seen;
     uint8_t reo_wnd_mult; /* 1.. */
     uint8_t reo_wnd_persist;
+    uint64_t
+        late_ns; /* by how much the latest original came behind what overtook it; forgotten with reo_wnd_mult */
     seq_t dsack_round;
     bool in_dsack_round;
 };
@@ -201,7 +205,9 @@ struct tcb {
     int32_t
         undo_retrans; /* bytes resent since undo_marker and not yet reported by DSACK; -1: unknown */
     uint32_t rtx_stamp; /* our timestamp at the first retransmission (RFC 3522) */
-    bool has_rtx_stamp;
+    bool has_rtx;       /* something was sent again since undo_marker */
+    /* Bytes resent in vain, as their originals came; bytes of retransmissions that filled holes, less those that DSACK took back. */
+    uint32_t rtx_vain, rtx_needed;
     bool frto;                /* RFC 5682: is this timeout spurious? */
     bool frto_new;            /* step 2b: let new data out */
     uint8_t dupacks;          /* without SACK */
@@ -211,6 +217,7 @@ struct tcb {
     seq_t tlp_end;
     uint64_t rtx_start_ns; /* first timeout of this series */
     uint64_t probe_start_ns;
+    uint64_t burst_ns;   /* until then enough has been sent: see burst_over() */
     uint32_t max_flight; /* most bytes in flight in this round: was the window used? */
     seq_t max_flight_seq;
     uint32_t mss_clamp; /* what the peer's option (or its absence) allows */
@@ -555,7 +562,9 @@ struct tcp_acked {
     uint32_t delivered; /* bytes delivered newly, by either */
     uint32_t lost;      /* bytes marked lost newly */
     bool fin;           /* ours is acknowledged */
-    bool retrans;       /* something that was retransmitted is acknowledged */
+    /* Bytes retransmitted that it acknowledges: the original came; the retransmission. */
+    uint32_t rtx_late, rtx_filled;
+    bool retrans; /* something that was retransmitted is acknowledged */
     bool
         orig_sacked; /* something never retransmitted was delivered out of LOSS's retransmissions (F-RTO 3b) */
     bool dup, wnd_update, dsack, ece;
@@ -583,6 +592,8 @@ void tcp_rack_init(struct tcb *tb);
 void tcp_rack_delivered(struct tcb *tb, uint64_t now_ns, const struct tcp_seg *s, seq_t end,
                         const struct tcp_opts *o);
 void tcp_rack_dsack(struct tcb *tb);
+/* An original took rtt_ns, and was overtaken. */
+void tcp_rack_late(struct tcb *tb, uint64_t rtt_ns);
 /* Marks what must be lost by now; arms TCPT_REO for what may be. */
 void tcp_rack_detect(struct tcp *t, uint64_t now_ns, struct tcb *tb);
 /* Tail loss probe (RFC 8985 7). */

@@ -6,9 +6,9 @@ void tcp_cfg_default(struct tcp_cfg *cfg) {
     memset(cfg, 0, sizeof *cfg);
     cfg->cc = TCP_CC_CUBIC;
     cfg->sndbuf_default = 256u << 10;
-    cfg->sndbuf_max = 4u << 20;
+    cfg->sndbuf_max = 32u << 20;
     cfg->rcvbuf_default = 1u << 20;
-    cfg->rcvbuf_max = 6u << 20;
+    cfg->rcvbuf_max = 32u << 20;
     cfg->fastopen = TCP_FO_CLIENT | TCP_FO_SERVER;
     cfg->max_conns = 65536;
     cfg->max_syn = 4096;

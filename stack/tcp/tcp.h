@@ -79,8 +79,8 @@ struct tcp_cfg { /* of the stack */
     uint8_t cc;  /* default congestion control */
     bool ecn;
     bool hystart_off;                    /* RFC 9406 is on by default */
-    uint32_t sndbuf_default, sndbuf_max; /* 256 KB, 4 MB */
-    uint32_t rcvbuf_default, rcvbuf_max; /* 1 MB (start), 6 MB */
+    uint32_t sndbuf_default, sndbuf_max; /* 256 KB, 32 MB */
+    uint32_t rcvbuf_default, rcvbuf_max; /* 1 MB (start), 32 MB */
     uint32_t max_conns, max_syn, max_tw;
     uint8_t
         fastopen; /* enum tcp_fo_cfg; both sides by default. departs from Linux, whose net.ipv4.tcp_fastopen

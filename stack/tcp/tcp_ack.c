@@ -41,6 +41,20 @@ static void note_delivered(struct tcb *tb, uint64_t now_ns, struct tcp_seg *s, u
     tcp_rack_delivered(tb, now_ns, s, seq_add(s->seq, n), a->opts);
 }
 
+/*
+ * RFC 3522 3.2: the timestamp that is echoed tells whose acknowledgment it is. After two retransmissions it may be either's.
+ */
+static void note_retransmitted(const struct tcb *tb, const struct tcp_seg *s, uint32_t n,
+                               struct tcp_acked *a) {
+    const struct tcp_opts *o = a->opts;
+    if (!tb->ts_ok || !o->has_ts || o->ts_ecr == 0)
+        return;
+    if ((int32_t)(o->ts_ecr - tcp_ts_now(s->xmit_ns, tb->ts_off)) >= 0)
+        a->rtx_filled += n;
+    else if (!(s->flags & SEG_RTX_TWICE))
+        a->rtx_late += n;
+}
+
 /* Everything before ack has arrived. */
 static void cumulative(struct tcp *t, uint64_t now_ns, struct tcb *tb, seq_t ack,
                        struct tcp_acked *a) {
@@ -50,6 +64,8 @@ static void cumulative(struct tcp *t, uint64_t now_ns, struct tcb *tb, seq_t ack
         uint32_t n = UST_MIN(s->len, ack.v - s->seq.v);
         if (s->flags & SEG_EVER_RETRANS) {
             a->retrans = true;
+            if (!(s->flags & SEG_SACKED))
+                note_retransmitted(tb, s, n, a);
         } else if (!(s->flags & SEG_SACKED)) {
             last = s->xmit_ns;
             if (first == 0)
@@ -208,13 +224,16 @@ static void reno_account(struct tcb *tb, struct tcp_acked *a) {
 
 static void rtt_update(struct tcb *tb, uint64_t now_ns, const struct tcp_in *in,
                        struct tcp_acked *a) {
-    uint64_t rtt = a->rtt_ns ? a->rtt_ns : a->sack_rtt_ns;
+    uint64_t rtt = a->rtt_ns;
     const struct tcp_opts *o = &in->h.opts;
     if (rtt == 0 && tb->ts_ok && o->has_ts && o->ts_ecr && a->acked > 0) { /* RFC 7323 4.1 */
         uint32_t ms = tcp_ts_now(now_ns, tb->ts_off) - o->ts_ecr;
         if (ms < 1u << 20)
             rtt = UST_MAX(ms, 1u) * NS_PER_MS;
     }
+    /* What was sacked tells the same more exactly, unless it overtook what the timestamp is of. */
+    if (a->sack_rtt_ns && a->rtt_ns == 0 && rtt <= a->sack_rtt_ns + NS_PER_MS)
+        rtt = a->sack_rtt_ns;
     if (rtt == 0)
         return;
     a->rtt_ns = rtt;

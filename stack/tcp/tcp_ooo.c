@@ -3,7 +3,7 @@
  * What arrives. Every byte is written once, at its final place in the receive buffer; what is in order is readable at once, what
  * is not becomes a range in a tree. Ranges do not touch or overlap. RFC 9293 3.10.7.4 (seventh), RFC 2018 4, RFC 2883.
  *
- * Bounded: a connection holds at most TCP_OOO_MAX ranges, and bytes only within the window that was offered.
+ * Bounded: a connection holds at most ooo_max() ranges, and bytes only within the window that was offered.
  */
 #include "tcp/tcb.h"
 
@@ -89,6 +89,8 @@ static struct tcp_range *range_before(const struct tcb *tb, uint64_t pos) {
     return best;
 }
 
+static uint32_t ooo_max(const struct tcb *tb) { return UST_MAX(tb->rcvbuf >> 10, TCP_OOO_MIN); }
+
 static bool range_add(struct tcp *t, struct tcb *tb, uint64_t start, uint64_t end) {
     struct tcp_range *r = range_before(tb, start);
     if (r && r->end >= start) { /* touches the one on the left: it grows */
@@ -102,7 +104,7 @@ static bool range_add(struct tcp *t, struct tcb *tb, uint64_t start, uint64_t en
         tb->ooo_bytes += end - r->end;
         r->end = end;
     } else {
-        if (tb->ooo_cnt >= TCP_OOO_MAX || !(r = slab_alloc(&t->c->arena, SLAB_TCP_RANGE)))
+        if (tb->ooo_cnt >= ooo_max(tb) || !(r = slab_alloc(&t->c->arena, SLAB_TCP_RANGE)))
             return false;
         r->tb = tb;
         r->start = start;

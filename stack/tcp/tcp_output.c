@@ -429,6 +429,27 @@ static bool send_mtu_probe(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     return true;
 }
 
+/*
+ * A window that opens all at once (a late segment has filled the hole before a full receive window, a program writes after a pause) must not hit
+ * the bottleneck's queue all at once: large windows leave at no more than twice their rate, but for an eighth of them. ACK-clocked
+ * sending, slow start too, stays below that. RFC 5681 4.1 warns of such bursts and leaves the cure open.
+ */
+#define BURST_CWND_SEGS 128
+
+static bool burst_over(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
+    if (tb->snd_cwnd < BURST_CWND_SEGS * tb->snd_mss || tb->burst_ns <= now_ns)
+        return false;
+    if (!tcb_armed(tb, TCPT_PACE))
+        tcb_arm(t, tb, TCPT_PACE, tb->burst_ns);
+    return true;
+}
+
+static void burst_note(uint64_t now_ns, struct tcb *tb, uint32_t len) {
+    uint64_t credit = tb->rtt.srtt_ns / 16, cost = tb->rtt.srtt_ns / 2 * len / tb->snd_cwnd;
+    uint64_t from = now_ns > credit ? now_ns - credit : 0;
+    tb->burst_ns = UST_MAX(tb->burst_ns, from) + cost;
+}
+
 /* New data, and FIN behind the last byte. False: the link is full. */
 static bool send_new(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     bool limited = false, wnd_limited = false;
@@ -461,6 +482,10 @@ static bool send_new(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
             limited = true;
             break;
         }
+        if (burst_over(t, now_ns, tb)) {
+            limited = true;
+            break;
+        }
         cwnd = UST_MAX(cwnd, mss);
         uint32_t room = UST_MIN(wnd, cwnd), n = UST_MIN(room, max);
         /* RFC 9293 3.9.1.2 SHLD-28 */
@@ -484,6 +509,7 @@ static bool send_new(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
             return false;
         if (!append_and_send(t, now_ns, tb, n, fin && n == unsent && wnd > n, mss))
             break;
+        burst_note(now_ns, tb, n);
     }
     if (tcb_unsent(tb) == 0) {
         tb->push_all = false;

@@ -10,6 +10,7 @@
 
 #define TLP_SLACK_NS (2 * NS_PER_MS)
 #define REO_PERSIST 16 /* RFC 8985 6.2 step 4 */
+#define LATE_MAX_NS (1 * NS_PER_S)
 
 void tcp_rack_init(struct tcb *tb) {
     memset(&tb->rack, 0, sizeof tb->rack);
@@ -20,6 +21,16 @@ void tcp_rack_init(struct tcb *tb) {
 
 static bool sent_after(uint64_t xmit_a, seq_t end_a, uint64_t xmit_b, seq_t end_b) {
     return xmit_a > xmit_b || (xmit_a == xmit_b && seq_gt(end_a, end_b));
+}
+
+/* The window that would have been wide enough for it. */
+void tcp_rack_late(struct tcb *tb, uint64_t rtt_ns) {
+    struct tcp_rack *r = &tb->rack;
+    uint64_t late = rtt_ns > r->rtt_ns ? UST_MIN(rtt_ns - r->rtt_ns, LATE_MAX_NS) : 0;
+    if (late == 0)
+        return;
+    r->late_ns = UST_MAX(r->late_ns, late);
+    r->reo_wnd_persist = REO_PERSIST;
 }
 
 /* RFC 8985 6.2 steps 1 to 3. */
@@ -33,6 +44,8 @@ void tcp_rack_delivered(struct tcb *tb, uint64_t now_ns, const struct tcp_seg *s
         if (!r->reordering_seen)
             tb->reord_cnt++;
         r->reordering_seen = true;
+        if (s->xmit_ns < r->xmit_ns)
+            tcp_rack_late(tb, rtt);
     }
     if (s->flags & SEG_EVER_RETRANS) { /* is this the original's acknowledgment? */
         if (tb->ts_ok && o && o->has_ts &&
@@ -68,11 +81,13 @@ static uint64_t reo_wnd(const struct tcb *tb) {
     if (tb->rtt.min_ns == UINT64_MAX)
         return 0;
     /*
-     * Steps of min_rtt / 4 as long as they do. Where DSACK has shown that they do not, RFC 8985 6.2 departs: steps of srtt / 4. On a path that lets
-     * some packets overtake all others, the overtakers make min_rtt, and no number of such steps would reach the rest.
+     * Steps of min_rtt / 4 as long as they do. Where DSACK has shown that they do not, RFC 8985 6.2 departs: steps of srtt / 4, and as wide as the
+     * latest original was late. On a path that lets some packets overtake all others, the overtakers make min_rtt and much of srtt, and
+     * no number of such steps would reach the rest.
      */
     uint64_t unit = r->reo_wnd_mult > 2 ? tb->rtt.srtt_ns : tb->rtt.min_ns;
-    return UST_MIN(unit / 4 * r->reo_wnd_mult, tb->rtt.srtt_ns);
+    uint64_t steps = UST_MIN(unit / 4 * r->reo_wnd_mult, tb->rtt.srtt_ns);
+    return UST_MAX(steps, r->late_ns + r->late_ns / 8);
 }
 
 /* RFC 8985 6.2 step 5. */

@@ -84,8 +84,10 @@ static void enter_recovery(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     tcp_undo_init(tb);
     t->stats.fast_recoveries++;
     ca_set(t, now_ns, tb, TCP_CA_RECOVERY);
-    if (tb->rack.reo_wnd_persist > 0 && --tb->rack.reo_wnd_persist == 0)
+    if (tb->rack.reo_wnd_persist > 0 && --tb->rack.reo_wnd_persist == 0) {
         tb->rack.reo_wnd_mult = 1;
+        tb->rack.late_ns = 0;
+    }
 }
 
 void tcp_recovery_cwr(struct tcp *t, uint64_t now_ns, struct tcb *tb) {

@@ -167,6 +167,8 @@ void tcp_seg_mark_sent_again(struct tcp *t, uint64_t now_ns, struct tcb *tb, str
         s->flags |= SEG_RETRANS;
         tb->retrans_bytes += s->len;
     }
+    if (s->flags & SEG_EVER_RETRANS)
+        s->flags |= SEG_RTX_TWICE;
     s->flags |= SEG_EVER_RETRANS;
     s->xmit_ns = now_ns;
     rate_stamp(tb, now_ns, s);

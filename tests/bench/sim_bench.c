@@ -8,7 +8,7 @@
  *
  * A share is the receiver's goodput, with the headers of its segments, over the rate of the link, taken behind the start: the first
  * 30 round trips, at least 3 s, are not counted. Impairments act on both directions. The queue in front of the link holds one
- * bandwidth-delay product, at least 64 frames. Buffers may grow to twice that (63 MB is the most that the stack's buffers hold), or, with --default-caps,
+ * bandwidth-delay product, at least 64 frames. Buffers may grow to twice that (1 GB is the most that TCP's window tells of), or, with --default-caps,
  * as far as they do by default. Where there is no loss and the link is fast, super-frames of 64 KB are sent, as a TSO device takes them.
  */
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 #define MSS 1448
 #define FRAME 1514
-#define BUF_MAX (63u << 20)
+#define BUF_MAX (1023u << 20)
 #define FLOWS 10
 
 struct impair {
@@ -285,7 +285,7 @@ int main(int argc, char **argv) {
         die(out, errno);
     if (json)
         fprintf(json, "{\"buffers\": \"%s\",\n \"cells\": [",
-                caps ? "default" : "4 BDP, at most 63 MB");
+                caps ? "default" : "4 BDP, at most 1 GB");
     bool first = true;
     if (!only_fair)
         printf("share of the link, %%\n%-10s %7s", "Mbit/s", "RTT ms");

@@ -8,6 +8,7 @@ NET_TESTS += tests/programs/curl.sh
 NET_TESTS += tests/programs/dhcp.sh
 NET_TESTS += tests/programs/exec.sh
 NET_TESTS += tests/programs/exit.sh
+NET_TESTS += tests/programs/fastopen.sh
 NET_TESTS += tests/programs/fork.sh
 NET_TESTS += tests/programs/haproxy.sh
 NET_TESTS += tests/programs/iface.sh

@@ -558,7 +558,7 @@ START_TEST(ooo_flood)
         if (i % 64 == 0)
             drain(T0, NULL);
     }
-    must(tb->ooo_cnt <= TCP_OOO_MAX);
+    must(tb->ooo_cnt <= TCP_OOO_MIN);
     must(sbuf_blocks(&tb->rcv) <= 6);
     must_hold(tcp_check(t));
     struct tcp_hdr h = {.sport = 999,

@@ -103,6 +103,8 @@ static struct fix *fix_new(const struct tcp_case *cs, bool rebuild) {
     neigh_pin(&r->net.neigh, f->now, &gw, &peer_mac);
     struct tcp_cfg cfg;
     tcp_cfg_default(&cfg);
+    cfg.rcvbuf_max = 6u << 20; /* window scale 7 */
+    cfg.sndbuf_max = 4u << 20;
     cfg.cc = TCP_CC_RENO; /* whose numbers can be worked out by hand */
     ck_assert_int_eq(tcp_init(&r->tcp, c, &r->net, &cfg, f->now), 0);
     return f;
