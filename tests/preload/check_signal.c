@@ -30,6 +30,11 @@ static void alarm_ms(int ms, bool again) {
     gives(setitimer(ITIMER_REAL, &it, NULL), 0);
 }
 
+struct later {
+    int fd;
+    pthread_t poke; /* SIGUSR1 goes there */
+};
+
 /* ---- what is interrupted, what is restarted ---- */
 
 static const struct {
