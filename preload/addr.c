@@ -12,6 +12,29 @@ static struct ust_addr of_in(const struct in_addr *in) {
     return addr_from_ip4(ntohl(v));
 }
 
+/* Link-local addresses, and groups of interface- or link-local scope, mean something on one link only. */
+static bool addr_needs_scope(const struct ust_addr *a) {
+    if (addr_is_ip4(a))
+        return false;
+    if (addr_is_multicast(a))
+        return (a->b[1] & 15) <= 2;
+    return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+int addr_check_scope(const struct sock *s, const struct sockaddr *sa, socklen_t len,
+                     const struct ust_addr *a, bool needed) {
+    struct sockaddr_in6 in6;
+    uint32_t ours = host_stack()->net.ifindex;
+    if (s->family != AF_INET6 || !addr_needs_scope(a))
+        return 0;
+    memset(&in6, 0, sizeof(in6));
+    if (user_copy_in(&in6, sa, UST_MIN(len, (socklen_t)sizeof(in6))) != 0)
+        return -EFAULT;
+    if (in6.sin6_scope_id == 0)
+        return needed && s->bindtodevice[0] == '\0' && !addr_is_multicast(a) ? -EINVAL : 0;
+    return ours != 0 && in6.sin6_scope_id != ours ? -ENODEV : 0;
+}
+
 int addr_in(const struct sock *s, const struct sockaddr *sa, socklen_t len, struct ust_addr *a,
             uint16_t *port, bool *unspec) {
     struct sockaddr_storage ss;
@@ -63,6 +86,8 @@ socklen_t addr_store(const struct sock *s, const struct ust_addr *a, uint16_t po
     }
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     memcpy(&in6.sin6_addr, a->b, sizeof(a->b));
+    if (addr_needs_scope(a))
+        in6.sin6_scope_id = host_stack()->net.ifindex;
     memcpy(ss, &in6, sizeof(in6));
     return sizeof(in6);
 }

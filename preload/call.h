@@ -53,6 +53,9 @@ void call_let_go(struct call *c);
 void call_come_back(struct call *c);
 /* The device is up: 0 or -ENETDOWN. Gives the lock up meanwhile if it was not. */
 int call_need_net(struct call *c);
+/* The same for an address that is about to be used (NULL: none). Before the first IPv6 address is ours, duplicate address detection and the first router advertisement are
+ * waited for, once and a few seconds at most. */
+int call_need_net_for(struct call *c, const struct ust_addr *a);
 /* Keeps c->s to the end of the call, even if its last descriptor is closed. */
 void call_hold(struct call *c);
 

@@ -21,6 +21,7 @@
 #ifndef TCP_CM_INQ
 #define TCP_CM_INQ 36
 #endif
+#define IPV6_FLOWINFO 11       /* in linux/in6.h, which does not go together with netinet/in.h */
 #define CONTROL_BYTES_MAX 1024 /* of what a sender passes */
 
 /* ---- out to the program ---- */
@@ -106,20 +107,30 @@ static void put_ip4(struct cmsg_out *o, const struct call *c, const struct udp_d
 
 static void put_ip6(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
     const struct sock *s = c->s;
-    if (s->pktinfo) {
-        struct in6_pktinfo pi = {.ipi6_ifindex = (unsigned)if_index()};
-        memcpy(&pi.ipi6_addr, d->dst.b, sizeof(d->dst.b));
+    struct in6_pktinfo pi = {.ipi6_ifindex = (unsigned)if_index()};
+    memcpy(&pi.ipi6_addr, d->dst.b, sizeof(d->dst.b));
+    if (s->pktinfo6)
         put(o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
-    }
-    if (addr_is_ip4(&d->dst))
+    if (s->xopt[SOCK_XOPT_2292PKTINFO])
+        put(o, IPPROTO_IPV6, IPV6_2292PKTINFO, &pi, sizeof(pi));
+    if (addr_is_ip4(&d->dst)) { /* the IPv4 packet's own, if they were asked for as well */
+        put_ip4(o, c, d);
         return;
-    if (s->recvttl) {
-        int hops = d->ttl;
-        put(o, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
     }
-    if (s->recvtos) {
-        int tclass = d->tos;
+    int hops = d->ttl, tclass = d->tos;
+    if (s->recvhoplimit)
+        put(o, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
+    if (s->xopt[SOCK_XOPT_2292HOPLIMIT])
+        put(o, IPPROTO_IPV6, IPV6_2292HOPLIMIT, &hops, sizeof(hops));
+    if (s->recvtclass)
         put(o, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
+    uint32_t flow = htonl((uint32_t)d->tos << 20 | d->flow_label);
+    if (s->xopt[SOCK_XOPT_FLOWINFO] && flow)
+        put(o, IPPROTO_IPV6, IPV6_FLOWINFO, &flow, sizeof(flow));
+    if (s->xopt[SOCK_XOPT_ORIGDSTADDR6]) {
+        struct sockaddr_storage ss;
+        socklen_t len = addr_store(s, &d->dst, d->dport, &ss);
+        put(o, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &ss, len);
     }
 }
 
@@ -190,14 +201,23 @@ static int parse_ip4(int type, const uint8_t *data, size_t len, struct udp_send 
 static int parse_ip6(int type, const uint8_t *data, size_t len, struct udp_send *u) {
     int val = 0, r;
     switch (type) {
+    case IPV6_2292PKTINFO:
     case IPV6_PKTINFO: {
         struct in6_pktinfo pi;
         if (len < sizeof(pi))
             return -EINVAL;
         memcpy(&pi, data, sizeof(pi));
+        if (pi.ipi6_ifindex && pi.ipi6_ifindex != host_stack()->net.ifindex)
+            return -ENODEV;
         memcpy(u->src.b, &pi.ipi6_addr, sizeof(u->src.b));
         return 0;
     }
+    case IPV6_DONTFRAG:
+        r = parse_int(data, len, 0, 1, &val);
+        u->dontfrag = val;
+        u->has_dontfrag = r == 0;
+        return r;
+    case IPV6_2292HOPLIMIT:
     case IPV6_HOPLIMIT:
         r = parse_int(data, len, -1, 255, &val);
         u->ttl = (uint8_t)val;

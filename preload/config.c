@@ -7,7 +7,7 @@
  * system calls, a buffer on the stack), prints nothing and allocates nothing. What is wrong stays in cfg->error, one line that says what and how to mend it; who
  * needs the stack prints it. The environment wins over the file, the first of two equal names wins, an empty value counts as unset.
  *
- * What the documents promise and this build lacks (IPv6, the xdp link, the keeper) is understood, and refused only when it was asked for by name.
+ * What the documents promise and this build lacks (the xdp link, the keeper) is understood, and refused only when it was asked for by name.
  */
 #include "internal.h"
 
@@ -230,20 +230,61 @@ static bool parse_ip4(const struct config_value *v) {
     return true;
 }
 
+/* Is it an address that a host can have? */
+static bool check_host_ip6(const struct config_value *v, const struct host_prefix *p) {
+    static const struct ust_addr zero = {{0}};
+    if (addr_is_multicast(&p->addr))
+        return bad(v, "a multicast address cannot be a host's");
+    if (addr_is_loopback(&p->addr))
+        return bad(v, "the loopback address cannot be an interface's");
+    if (addr_is_any(&p->addr))
+        return bad(v, "not an address that a host can have");
+    if (p->plen == 0)
+        return bad(v, "a prefix length of 0 holds every address");
+    struct ust_addr host = p->addr;
+    for (unsigned i = 0; i < p->plen; i++)
+        host.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+    if (p->plen < 127 && addr_eq(&host, &zero))
+        return bad(v, "that is the subnet, not a host in it");
+    return true;
+}
+
+static bool parse_ip6_word(const struct config_value *v, const char *w) {
+    struct host_cfg *cfg = v->cfg;
+    struct host_prefix p;
+    bool bare;
+    if (strcmp(w, "auto") == 0 || strcmp(w, "stable") == 0)
+        return cfg->ip6_auto = true;
+    if (strcmp(w, "eui64") == 0)
+        return cfg->ip6_auto = cfg->ip6_eui64 = true;
+    if (strcmp(w, "temporary") == 0)
+        return cfg->ip6_auto = cfg->ip6_temporary = true;
+    if (!parse_prefix(w, &p, &bare) || addr_is_ip4(&p.addr))
+        return bad(v, "write auto, none, or addresses with their prefix length, as 2001:db8::2/64");
+    if (bare)
+        return bad(v, "the prefix length is missing; write it as %.40s/64", w);
+    if (!check_host_ip6(v, &p))
+        return false;
+    for (unsigned i = 0; i < cfg->ip6_cnt; i++)
+        if (addr_eq(&cfg->ip6[i].addr, &p.addr))
+            return bad(v, "%.50s stands there twice", w);
+    if (cfg->ip6_cnt == HOST_ADDR_CFG_MAX)
+        return bad(v, "more than %d addresses", HOST_ADDR_CFG_MAX);
+    cfg->ip6[cfg->ip6_cnt++] = p;
+    return true;
+}
+
 static bool parse_ip6(const struct config_value *v) {
-    if (strcmp(v->text, "none") == 0)
-        return v->cfg->ip6_none = true;
-    if (strcmp(v->text, "auto") != 0) {
-        const char *s = v->text;
-        char w[ADDR_STR_LEN + 8];
-        while (next_word(&s, w, sizeof w)) {
-            struct host_prefix p;
-            bool bare;
-            if (!parse_prefix(w, &p, &bare) || addr_is_ip4(&p.addr) || bare)
-                return bad(v, "not an IPv6 address with its prefix length, as 2001:db8::2/64");
-        }
-    }
-    return bad(v, "IPv6 is " NOT_HERE "; leave it out or write none");
+    struct host_cfg *cfg = v->cfg;
+    const char *s = v->text;
+    char w[ADDR_STR_LEN + 8];
+    cfg->ip6_cnt = 0;
+    cfg->ip6_auto = cfg->ip6_eui64 = cfg->ip6_temporary = false;
+    cfg->ip6_none = strcmp(s, "none") == 0;
+    while (!cfg->ip6_none && next_word(&s, w, sizeof w))
+        if (!parse_ip6_word(v, w))
+            return false;
+    return true;
 }
 
 static bool parse_gw4(const struct config_value *v) {
@@ -254,10 +295,12 @@ static bool parse_gw4(const struct config_value *v) {
 }
 
 static bool parse_gw6(const struct config_value *v) {
-    struct ust_addr a;
-    if (!addr_parse(v->text, &a) || addr_is_ip4(&a))
-        return bad(v, "not an IPv6 address");
-    return bad(v, "IPv6 is " NOT_HERE "; leave it out");
+    struct host_cfg *cfg = v->cfg;
+    if (!addr_parse(v->text, &cfg->gw6) || addr_is_ip4(&cfg->gw6))
+        return bad(v, "not an IPv6 address; write it as 2001:db8::1 or fe80::1");
+    if (addr_is_multicast(&cfg->gw6) || addr_is_any(&cfg->gw6))
+        return bad(v, "not an address that a gateway can have");
+    return cfg->has_gw6 = true;
 }
 
 static bool parse_mac(const struct config_value *v) {
@@ -441,8 +484,10 @@ const struct config_name config_names[] = {
      "IPv4 addresses of the stack, as 10.0.0.2/24; dhcp: a leased one, waited for at most 30 s; "
      "dhcp,release: given back at exit; or none"},
     {PREFIX "GW4", "ADDR", "-g", NULL, parse_gw4, "IPv4 gateway"},
-    {PREFIX "IP6", "ADDR/LEN[,...]", "-6", NULL, parse_ip6, "none (IPv6 is not in this build)"},
-    {PREFIX "GW6", "ADDR", "--gw6", NULL, parse_gw6, "IPv6 gateway (IPv6 is not in this build)"},
+    {PREFIX "IP6", "ADDR/LEN[,...]", "-6", "auto", parse_ip6,
+     "IPv6 addresses of the stack, as 2001:db8::2/64; auto: of the routers' prefixes, with opaque "
+     "identifiers, or eui64, or with temporary beside; or none"},
+    {PREFIX "GW6", "ADDR", "--gw6", NULL, parse_gw6, "IPv6 gateway"},
     {PREFIX "MAC", "MAC", "--mac", NULL, parse_mac,
      "hardware address of the stack; default: the interface's"},
     {PREFIX "MTU", "BYTES", "--mtu", NULL, parse_mtu,
@@ -624,15 +669,38 @@ static bool read_file(struct host_cfg *cfg, const char *path, char *buf, size_t 
     return read_lines(cfg, path, buf, raw);
 }
 
+/* A gateway that could never be reached, or that is we. */
+static bool check_gw6(struct host_cfg *cfg) {
+    char s[ADDR_STR_LEN];
+    bool on_link = cfg->gw6.b[0] == 0xfe && (cfg->gw6.b[1] & 0xc0) == 0x80;
+    if (!cfg->has_gw6)
+        return true;
+    addr_str(&cfg->gw6, s);
+    if (cfg->ip6_none)
+        return cfg_error(cfg, PREFIX "GW6=%s: " PREFIX "IP6 is none", s);
+    for (unsigned i = 0; i < cfg->ip6_cnt; i++) {
+        if (addr_eq(&cfg->gw6, &cfg->ip6[i].addr))
+            return cfg_error(cfg, PREFIX "GW6=%s: that is the stack's own address", s);
+        on_link = on_link || addr_in_prefix(&cfg->gw6, &cfg->ip6[i].addr, cfg->ip6[i].plen);
+    }
+    return on_link ||
+           cfg_error(cfg,
+                     PREFIX "GW6=%s: neither link-local nor in the subnet of any address of " PREFIX
+                            "IP6, so it could not be reached",
+                     s);
+}
+
 /* What only shows when all values are there. */
 static bool check_whole(struct host_cfg *cfg) {
     if (!cfg->ifname[0])
         return cfg_error(cfg, PREFIX "IF is not set; name an interface, as " PREFIX "IF=eth0");
-    if (cfg->ip4_none)
+    if (cfg->ip4_none && cfg->ip6_none)
         return cfg_error(cfg,
-                         PREFIX "IP4=none leaves the stack without an address (IPv6 is " NOT_HERE
-                                "); give one, as " PREFIX "IP4=10.0.0.2/24");
-    if (cfg->ip4_cnt == 0 && !cfg->ip4_dhcp)
+                         PREFIX "IP4=none and " PREFIX
+                                "IP6=none leave the stack without an address; give one, as " PREFIX
+                                "IP4=10.0.0.2/24");
+    if (cfg->ip4_cnt == 0 && !cfg->ip4_dhcp && !cfg->ip4_none &&
+        !(cfg->ip6_asked && !cfg->ip6_none))
         return cfg_error(cfg, PREFIX "IP4 is not set; give an address, as " PREFIX
                                      "IP4=10.0.0.2/24, or " PREFIX "IP4=dhcp");
     if (cfg->has_gw4 && !cfg->ip4_dhcp) {
@@ -650,7 +718,7 @@ static bool check_whole(struct host_cfg *cfg) {
                                     "IP4, so it could not be reached",
                              s);
     }
-    return true;
+    return check_gw6(cfg);
 }
 
 void config_load(struct host_cfg *cfg, char *const *envp) {
@@ -678,5 +746,6 @@ void config_load(struct host_cfg *cfg, char *const *envp) {
     /* The stack's own loopback takes 127/8 from the kernel, unless the list was written by hand. */
     if (cfg->loopback_stack && !raw[find_name(PREFIX "KERNEL", sizeof PREFIX "KERNEL" - 1)].text)
         cfg->kernel_cnt = 0;
+    cfg->ip6_asked = raw[find_name(PREFIX "IP6", sizeof PREFIX "IP6" - 1)].text != NULL;
     cfg->valid = check_whole(cfg);
 }

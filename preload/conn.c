@@ -36,7 +36,9 @@ static long do_bind(struct call *c, const struct sockaddr *sa, socklen_t len) {
             decide_kernel(s, SOCK_WHY_BIND_ADDR);
         return r;
     }
-    r = call_need_net(c);
+    r = call_need_net_for(c, addr_is_any(&a) ? NULL : &a);
+    if (r == 0)
+        r = addr_check_scope(s, sa, len, &a, true);
     if (r < 0)
         return r;
     r = sock_bind(c->sk, c->now, s, &a, port);
@@ -121,7 +123,9 @@ static long do_connect(struct call *c, const struct sockaddr *sa, socklen_t len)
     }
     if (!busy && dest_is_kernels(c->s, &a))
         return connect_kernel(c, sa, len);
-    r = call_need_net(c);
+    r = call_need_net_for(c, &a);
+    if (r == 0 && !busy)
+        r = addr_check_scope(c->s, sa, len, &a, true);
     while (r == 0) {
         r = sock_connect(c->sk, c->now, c->s, &a, port);
         if ((r == 0 || r == -EINPROGRESS) && c->s->where == SOCK_UNDECIDED)

@@ -187,6 +187,16 @@ int call_need_net(struct call *c) {
     return r;
 }
 
+int call_need_net_for(struct call *c, const struct ust_addr *a) {
+    int r = call_need_net(c);
+    if (r < 0 || a == NULL || addr_is_ip4(a) || !net_ip6_pending(&c->st->net, c->now))
+        return r;
+    call_unlock(c);
+    host_wait_ip6();
+    call_lock(c);
+    return 0;
+}
+
 int call_block(struct call *c, const struct block_rule *rule) {
     uint64_t deadline = TIME_NEVER;
     if (rule->timeo_ns != 0 && rule->timeo_ns < TIME_NEVER - c->started)

@@ -18,8 +18,7 @@
 
 #include "host/sys.h"
 
-#define INDEX_OF_OURS (1 << 20) /* where the kernel has no interface of that name */
-#define NAME_OF_STREAM "us0"    /* a link without an interface */
+#define NAME_OF_STREAM "us0" /* a link without an interface */
 #define FLAGS (IFF_UP | IFF_BROADCAST | IFF_RUNNING | IFF_MULTICAST)
 #define FLAGS_LOWER_UP 0x10000
 
@@ -44,7 +43,7 @@ bool iface_name(char name[IFNAMSIZ], int *index, bool *in_kernel) {
     memcpy(name, s, strnlen(s, IFNAMSIZ - 1));
     memcpy(ifr.ifr_name, name, IFNAMSIZ);
     *in_kernel = cfg->dev != DEV_STREAM && kernel_ioctl(SIOCGIFINDEX, &ifr) == 0;
-    *index = *in_kernel ? ifr.ifr_ifindex : INDEX_OF_OURS;
+    *index = *in_kernel ? ifr.ifr_ifindex : HOST_IFINDEX_OURS;
     return true;
 }
 
@@ -242,7 +241,7 @@ char *if_indextoname(unsigned index, char name[IF_NAMESIZE]) {
     char ours[IFNAMSIZ];
     int no;
     bool in_kernel;
-    if (index == INDEX_OF_OURS && iface_name(ours, &no, &in_kernel) && !in_kernel)
+    if (index == HOST_IFINDEX_OURS && iface_name(ours, &no, &in_kernel) && !in_kernel)
         return memcpy(name, ours, IFNAMSIZ);
     return real.if_indextoname(index, name);
 }

@@ -113,6 +113,9 @@ size_t user_copy_out(void *user_dst, const void *src, size_t len);
 /* Copies in and checks as the kernel: 0, -EFAULT, -EINVAL (short), -EAFNOSUPPORT. AF_UNSPEC: *unspec. IPv6 socket: sockaddr_in6 (mapped or not) only. */
 int addr_in(const struct sock *s, const struct sockaddr *sa, socklen_t len, struct ust_addr *a,
             uint16_t *port, bool *unspec);
+/* The scope id that came with a: link-local addresses want one if it is needed (-EINVAL), and it has to be that of the stack's interface (-ENODEV). */
+int addr_check_scope(const struct sock *s, const struct sockaddr *sa, socklen_t len,
+                     const struct ust_addr *a, bool needed);
 /* Writes a sockaddr of s's family, truncated to *len as the kernel does; *len = full size. 0 or -EFAULT, -EINVAL (negative length). */
 int addr_out(const struct sock *s, const struct ust_addr *a, uint16_t port, struct sockaddr *sa,
              socklen_t *len);

@@ -147,7 +147,10 @@ static long send_dgram(struct call *c, struct uiter *it, const struct send_to *t
         decide_kernel(s, SOCK_WHY_DEST_KERNEL_PREFIX);
         return CALL_TO_LIBC;
     }
-    int r = call_need_net(c);
+    bool away = bad == 0 && u.dport != 0;
+    int r = call_need_net_for(c, away ? &u.dst : NULL);
+    if (r == 0 && away)
+        r = addr_check_scope(s, to->sa, to->sa_len, &u.dst, false);
     if (r == 0)
         r = sock_dgram_autobind(c->sk, s);
     if (r < 0)

@@ -75,7 +75,7 @@ static struct packet_dev {
 /* What all processes that use the socket have to know. [L] */
 struct packet_shared {
     /* groups joined at the interface, by MAC */
-    struct ust_mac group[NET_GROUP_MAX];
+    struct ust_mac group[NET_GROUP_MAX + 1];
     uint32_t group_cnt;
     int ifindex;
     char ifname[IFNAMSIZ];
@@ -575,16 +575,19 @@ static bool has_mac(const struct ust_mac *v, uint32_t cnt, const struct ust_mac 
 }
 
 static int packet_set_filter(struct dev *d, const struct net *n) {
-    struct ust_mac now[NET_GROUP_MAX];
+    struct ust_mac now[NET_GROUP_MAX + 1];
     uint32_t cnt = 0;
     for (unsigned i = 0; i < NET_GROUP_MAX; i++) {
         const struct net_group *g = &n->group[i];
-        if (g->refs == 0 || !addr_is_ip4(&g->addr))
+        if (g->refs == 0)
             continue;
-        struct ust_mac m = eth_mcast_mac4(addr_ip4(&g->addr));
+        struct ust_mac m =
+            addr_is_ip4(&g->addr) ? eth_mcast_mac4(addr_ip4(&g->addr)) : eth_mcast_mac6(&g->addr);
         if (!has_mac(now, cnt, &m))
             now[cnt++] = m;
     }
+    if (n->nd.cfg.on)
+        now[cnt++] = eth_mcast_mac6(&nd_all_nodes);
     struct packet_shared *ps = shared();
     for (uint32_t i = 0; i < ps->group_cnt; i++)
         if (!has_mac(now, cnt, &ps->group[i]))

@@ -32,7 +32,8 @@
 #define HOST_EVFD_CNT 1024 /* pool of wake eventfds, made as they are needed */
 #define HOST_ADDR_CFG_MAX 8
 #define HOST_PREFIX_MAX 16
-#define HOST_LEASE_WAIT_S 30 /* host_up() waits that long for a DHCP lease */
+#define HOST_IFINDEX_OURS (1 << 20) /* where the kernel has no interface of that name */
+#define HOST_LEASE_WAIT_S 30        /* host_up() waits that long for a DHCP lease */
 
 enum dev_kind { DEV_NONE, DEV_PACKET, DEV_PCAP, DEV_TAP, DEV_STREAM, DEV_XDP, DEV_KIND_COUNT };
 
@@ -50,7 +51,9 @@ struct host_cfg {
     struct host_prefix ip4[HOST_ADDR_CFG_MAX];
     uint8_t ip4_cnt;
     bool ip4_dhcp, ip4_none, ip6_auto, ip6_none;
-    bool dhcp_release; /* at exit */
+    bool dhcp_release;             /* at exit */
+    bool ip6_eui64, ip6_temporary; /* how addresses of routers' prefixes are made */
+    bool ip6_asked;                /* IPv6 was asked for by name: without it one cannot start */
     struct host_prefix ip6[HOST_ADDR_CFG_MAX];
     uint8_t ip6_cnt;
     struct ust_addr gw4, gw6, dns[4];
@@ -82,6 +85,8 @@ int host_attach(const struct host_cfg *cfg);
 /* Opens the device, takes the identity (a second process with the same one: -ENETDOWN and a line that names the holder's pid), adds addresses (a conflicting ARP answer within 2 ms: refused), starts the
  * stack thread. 0 or -ENETDOWN after one line. Thread safe; idempotent; without the lock held. */
 int host_up(void);
+/* Waits until no IPv6 address of ours is tentative any more and a router has answered, or a few seconds from the start have passed. After host_up(), without the lock. */
+void host_wait_ip6(void);
 /* Prints "userstack: ..." on stderr, one line, by a raw write. */
 void host_complain(const char *fmt, ...) UST_PRINTF(1, 2);
 

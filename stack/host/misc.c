@@ -67,7 +67,6 @@ void host_cfg_default(struct host_cfg *cfg) {
     cfg->valid = true;
     cfg->dev = DEV_PACKET;
     cfg->cc = TCP_CC_CUBIC;
-    cfg->ip6_auto = true;
 }
 
 void host_open_all(void) {

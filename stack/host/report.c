@@ -111,7 +111,17 @@ static const char *addr_state(const struct net_addr *a) {
         [NET_ADDR_READY] = "ready",
         [NET_ADDR_DUPLICATE] = "duplicate",
     };
+    if (a->state == NET_ADDR_READY && a->preferred_ns == 0)
+        return "deprecated";
     return a->state < NET_ADDR_STATE_COUNT ? name[a->state] : "?";
+}
+
+static const char *addr_origin(const struct net_addr *a) {
+    static const char *const name[] = {[NET_ADDR_STATIC] = "static",
+                                       [NET_ADDR_LINK_LOCAL] = "link-local",
+                                       [NET_ADDR_SLAAC] = "slaac",
+                                       [NET_ADDR_TEMPORARY] = "temporary"};
+    return name[a->origin];
 }
 
 static void prefix_str(const struct net_addr *a, char *buf, size_t cap) {
@@ -138,6 +148,8 @@ static void stat_addresses(struct out *o, const struct net *n) {
             row_str(o, "address", p);
             row_str(o, "state", addr_state(a));
             row(o, "conflicts", a->conflicts);
+            if (!addr_is_ip4(&a->addr))
+                row_str(o, "origin", addr_origin(a));
             section_end(o);
         } else {
             put(o, "  %-24s %s %s\n", "address", p, addr_state(a));
@@ -226,6 +238,12 @@ static void stat_net(struct out *o, const struct stack *st) {
     row(o, "reass_ok", n->reass_ok);
     row(o, "icmp_rx", n->icmp_rx);
     row(o, "icmp_tx", n->icmp_tx);
+    row(o, "ip6_rx", n->ip6_rx);
+    row(o, "ip6_tx", n->ip6_tx);
+    row(o, "icmp6_rx", n->icmp6_rx);
+    row(o, "icmp6_tx", n->icmp6_tx);
+    row(o, "nd_rx", n->nd_rx);
+    row(o, "nd_tx", n->nd_tx);
     section_end(o);
 }
 

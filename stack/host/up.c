@@ -4,13 +4,16 @@
  * thread; then a moment for somebody else to say that our address is his (RFC 5227 2.1.1 departs:
  * waits 2 ms and not seconds; probing and defending go on behind).
  */
+#include <net/if.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "host/priv.h"
 #include "host/sys.h"
 
 #define PROBE_WAIT_NS (2 * NS_PER_MS)
 #define RETRY_NS NS_PER_S
+#define IP6_WAIT_NS (3 * NS_PER_S) /* DAD, a solicitation, DAD again */
 
 static char last_error[300];
 
@@ -60,6 +63,80 @@ static int open_sinks(struct host_local *h, char *err, size_t len) {
     return 0;
 }
 
+/* What stays the same for this machine from run to run (RFC 7217 5), and is not for others to know. */
+static void stable_secret(uint8_t out[16]) {
+    char id[64] = "";
+    long fd = sys_open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    long n = sys_read((int)fd, id, sizeof id);
+    sys_close((int)fd);
+    if (n <= 0)
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct sip_key key = {{0x7573657273746163, i}};
+        uint64_t v = siphash(&key, id, (size_t)n);
+        memcpy(out + 8 * i, &v, 8);
+    }
+}
+
+/* Lock held. */
+static int configure_ip6(struct host_local *h, uint64_t now_ns, char *err, size_t len) {
+    const struct host_cfg *c = &h->cfg;
+    struct net *n = &h->st->net;
+    struct nd_cfg nd = {.on = true,
+                        .autoconf = c->ip6_auto,
+                        .temporary = c->ip6_temporary,
+                        .iid = c->ip6_eui64 ? ND_IID_EUI64 : ND_IID_STABLE};
+    char s[ADDR_STR_LEN];
+    if (c->ip6_none || (!c->ip6_auto && c->ip6_cnt == 0))
+        return 0;
+    if (h->dev.info.mtu < IP6_MIN_MTU) { /* RFC 8200 5 */
+        if (!c->ip6_asked)
+            return 0;
+        snprintf(err, len, "IPv6 wants an MTU of %d at least, %s has %u", IP6_MIN_MTU, c->ifname,
+                 h->dev.info.mtu);
+        return -EINVAL;
+    }
+    stable_secret(nd.secret);
+    int r = nd_start(n, now_ns, &nd);
+    if (r < 0 && r != -EALREADY) {
+        snprintf(err, len, "cannot start IPv6: %s", strerrordesc_np(-r));
+        return r;
+    }
+    for (unsigned k = 0; k < c->ip6_cnt; k++) {
+        r = net_addr_add(n, now_ns, &c->ip6[k].addr, c->ip6[k].plen, true, false);
+        if (r < 0 && r != -EEXIST) {
+            snprintf(err, len, "%s/%u cannot be an address of the stack: %s",
+                     addr_str(&c->ip6[k].addr, s), c->ip6[k].plen, strerrordesc_np(-r));
+            return r;
+        }
+    }
+    if (c->has_gw6) {
+        const struct ust_addr any = {{0}};
+        r = route_add(n, &any, 0, &c->gw6, 0);
+        if (r < 0 && r != -EEXIST) {
+            snprintf(err, len, "%s cannot be a gateway: %s", addr_str(&c->gw6, s),
+                     strerrordesc_np(-r));
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* Number of the interface in this namespace, or of ours if the kernel has none of that name. */
+static uint32_t if_index(const char *name) {
+    struct ifreq ifr;
+    long fd = sys_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return HOST_IFINDEX_OURS;
+    memset(&ifr, 0, sizeof ifr);
+    memcpy(ifr.ifr_name, name, strnlen(name, sizeof ifr.ifr_name - 1));
+    long r = sys_ioctl((int)fd, SIOCGIFINDEX, &ifr);
+    sys_close((int)fd);
+    return r == 0 ? (uint32_t)ifr.ifr_ifindex : HOST_IFINDEX_OURS;
+}
+
 /* Lock held. */
 static int configure(struct host_local *h, uint64_t now_ns, char *err, size_t len) {
     const struct host_cfg *c = &h->cfg;
@@ -89,13 +166,15 @@ static int configure(struct host_local *h, uint64_t now_ns, char *err, size_t le
         }
     }
     lease_start(h, now_ns);
-    return 0;
+    n->ifindex = if_index(c->ifname);
+    return configure_ip6(h, now_ns, err, len);
 }
 
 /* Lock held: the first address that somebody else holds. */
-static const struct net_addr *find_duplicate(const struct net *n) {
+static const struct net_addr *find_duplicate(const struct net *n, bool ip4) {
     for (unsigned i = 0; i < NET_ADDR_MAX; i++)
-        if (n->addr[i].used && n->addr[i].state == NET_ADDR_DUPLICATE)
+        if (n->addr[i].used && n->addr[i].state == NET_ADDR_DUPLICATE &&
+            addr_is_ip4(&n->addr[i].addr) == ip4 && n->addr[i].origin == NET_ADDR_STATIC)
             return &n->addr[i];
     return NULL;
 }
@@ -104,7 +183,7 @@ static int probe(struct host_local *h, char *err, size_t len) {
     uint64_t now = host_now(), end = now + PROBE_WAIT_NS;
     for (;;) {
         uint64_t now_ns = turn_lock();
-        const struct net_addr *a = find_duplicate(&h->st->net);
+        const struct net_addr *a = find_duplicate(&h->st->net, true);
         if (a) {
             char s[ADDR_STR_LEN], m[MAC_STR_LEN];
             snprintf(err, len, "%s on %s is in use by %s", addr_str(&a->addr, s), h->cfg.ifname,
@@ -119,6 +198,38 @@ static int probe(struct host_local *h, char *err, size_t len) {
         struct timespec ts = sleep_time(now, end);
         struct pollfd p = {.fd = h->dev.fd, .events = POLLIN};
         sys_ppoll(&p, 1, &ts, NULL);
+    }
+}
+
+/* One look at the device, then sleep until a frame, or the stack's next deadline, or end_ns. */
+static void wait_turn(struct host_local *h, uint64_t end_ns) {
+    uint64_t now = host_now();
+    uint64_t at = UST_MIN(UST_MIN(end_ns, now + 50 * NS_PER_MS),
+                          atomic_load_explicit(&h->s->deadline_ns, memory_order_relaxed));
+    if (now >= at)
+        return;
+    struct timespec ts = sleep_time(now, at);
+    struct pollfd p = {.fd = dev_fd(), .events = POLLIN};
+    sys_ppoll(&p, 1, &ts, NULL);
+}
+
+void host_wait_ip6(void) {
+    struct host_local *h = &host_local;
+    char s[ADDR_STR_LEN];
+    uint64_t end = 0;
+    for (;;) {
+        uint64_t now_ns = turn_lock();
+        bool pending = net_ip6_pending(&h->st->net, now_ns);
+        end = h->st->net.nd.started_ns + IP6_WAIT_NS;
+        const struct net_addr *dup = pending ? NULL : find_duplicate(&h->st->net, false);
+        if (dup)
+            addr_str(&dup->addr, s);
+        turn_unlock(now_ns, NULL, false);
+        if (dup)
+            host_complain("%s on %s is in use by another machine", s, h->cfg.ifname);
+        if (!pending || host_now() >= end)
+            return;
+        wait_turn(h, end);
     }
 }
 

@@ -174,7 +174,7 @@ static bool may_answer(const struct ip_rx *rx, uint8_t type, uint8_t code) {
         (addr_is_loopback(&rx->src) && !rx->looped))
         return false;
     if (!ip6_upper(rx->packet, &proto, &off, &frag_off))
-        return frag_off == 0; /* the headers are cut off: nothing says that it is an error */
+        return true; /* no upper-layer header here: nothing says that it is an error */
     if (proto != IP_PROTO_ICMP6)
         return true;
     if (icmp6_parse(slice_skip(rx->packet, off), &rx->src, &rx->dst, true, &h, &rest) != DROP_NONE)

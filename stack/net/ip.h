@@ -36,6 +36,7 @@ struct ip_flow {
     uint8_t ttl; /* hop limit; 0: the default, 64 or what the router advertised (multicast: 1) */
     uint8_t tos; /* traffic class */
     uint16_t addr_prefs;   /* IPV6_PREFER_SRC_* (RFC 5014) */
+    uint32_t mtu;          /* IPv6: no packet larger than that; 0: what the path takes */
     uint32_t flow_label;   /* IPv6; 0: made of addresses and ports (RFC 6437) */
     bool df;               /* never fragment: -EMSGSIZE beyond the path MTU */
     bool ignore_pmtu;      /* IP_PMTUDISC_PROBE, _INTERFACE: only the link's MTU counts */

@@ -80,7 +80,7 @@ static void loop_group(struct net *n, uint64_t now_ns, struct pkt_tx *p, const s
 
 int ip6_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_flow *f) {
     struct net_path path;
-    int r = route_find_path(n, &f->dst, &f->src, f->addr_prefs, &path);
+    int r = net_route_prefs(n, &f->dst, &f->src, f->addr_prefs, &path);
     if (r < 0) {
         link_cancel(n->link, p);
         return r;
@@ -94,6 +94,8 @@ int ip6_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip
                         .dst = f->dst};
     h.flow_label = flow_label(n, p, f, &path.src);
     uint32_t mtu = f->ignore_pmtu && !path.loop ? net_link_mtu(n, &f->dst) : path.mtu;
+    if (f->mtu)
+        mtu = UST_MIN(mtu, f->mtu);
     bool too_long = pkt_l4_len(p) > UINT16_MAX;
     bool over_mtu = !path.loop && net_wire_len(p, IP6_HDR_LEN) > mtu;
     if (too_long || (over_mtu && (f->df || p->gso || mtu < IP6_MIN_MTU))) {

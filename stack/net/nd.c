@@ -11,6 +11,7 @@
 
 #define REACHABLE_MS 30000 /* RFC 4861 10 */
 #define MAX_REACHABLE_MS 3600000
+#define REACHABLE_KEEP_NS (2 * 3600 * NS_PER_S)
 
 const struct ust_addr nd_all_nodes = {{0xff, 2, [15] = 1}};
 
@@ -87,8 +88,18 @@ void nd_send(struct net *n, uint64_t now_ns, const struct nd_msg *m, const struc
                m->type == ICMP6_RS ? "" : addr_str(&m->target, t));
 }
 
+/* RFC 4861 6.3.2: between half and one and a half of the base, drawn anew every few hours in which we ask at all. */
+void nd_draw_reachable(struct net *n, uint64_t now_ns) {
+    uint32_t base = UST_MIN(n->nd.base_reachable_ms, (uint32_t)MAX_REACHABLE_MS);
+    n->neigh.param[NEIGH_PARAM_IP6].reachable_ns =
+        (base / 2 + rng_below(&n->c->rng, base + 1)) * NS_PER_MS;
+    n->nd.reach_ns = now_ns + REACHABLE_KEEP_NS;
+}
+
 void nd_solicit(struct net *n, uint64_t now_ns, const struct ust_addr *target,
                 const struct ust_mac *mac) {
+    if (n->nd.reach_ns <= now_ns)
+        nd_draw_reachable(n, now_ns);
     const struct net_addr *src = src6_select(n, target, target, 0);
     if (!src)
         return;
@@ -241,14 +252,6 @@ enum drop nd_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx) {
 
 /* ---- time ---- */
 
-/* RFC 4861 6.3.2: between half and one and a half of the base, drawn anew every few hours. */
-static void draw_reachable(struct net *n, uint64_t now_ns) {
-    uint32_t base = UST_MIN(n->nd.base_reachable_ms, (uint32_t)MAX_REACHABLE_MS);
-    n->neigh.param[NEIGH_PARAM_IP6].reachable_ns =
-        (base / 2 + rng_below(&n->c->rng, base + 1)) * NS_PER_MS;
-    n->nd.reach_ns = now_ns + 2 * 3600 * NS_PER_S;
-}
-
 int nd_start(struct net *n, uint64_t now_ns, const struct nd_cfg *cfg) {
     static const uint8_t none[16];
     if (n->nd.cfg.on)
@@ -262,7 +265,7 @@ int nd_start(struct net *n, uint64_t now_ns, const struct nd_cfg *cfg) {
         memcpy(n->nd.cfg.secret, r, sizeof r);
     }
     n->group_gen++;
-    draw_reachable(n, now_ns);
+    nd_draw_reachable(n, now_ns);
     int r = slaac_link_local(n, now_ns);
     if (r == 0 && cfg->autoconf)
         nd_rs_start(n, now_ns);
@@ -271,15 +274,12 @@ int nd_start(struct net *n, uint64_t now_ns, const struct nd_cfg *cfg) {
 }
 
 uint64_t nd_deadline(const struct net *n) {
-    uint64_t at = UST_MIN(n->nd.rs_ns, n->nd.reach_ns);
-    at = UST_MIN(at, n->nd.mld_general_ns);
+    uint64_t at = UST_MIN(n->nd.rs_ns, n->nd.mld_general_ns);
     at = UST_MIN(at, nd_dns_deadline(n));
     return UST_MIN(at, slaac_deadline(n));
 }
 
 void nd_tick(struct net *n, uint64_t now_ns) {
-    if (n->nd.reach_ns <= now_ns)
-        draw_reachable(n, now_ns);
     if (n->nd.rs_ns <= now_ns)
         nd_rs_tick(n, now_ns);
     if (n->nd.mld_general_ns <= now_ns)

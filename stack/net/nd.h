@@ -50,10 +50,11 @@ struct nd {
     bool managed,
         other; /* the flags of the last advertisement: DHCPv6 has addresses, other things */
     bool ra_seen;
-    uint8_t rs_left; /* solicitations still to send */
-    uint64_t rs_ns;  /* when the next is due, TIME_NEVER: none */
+    uint8_t rs_left;   /* solicitations still to send */
+    uint64_t ra_by_ns; /* a router that is there has answered by then */
+    uint64_t rs_ns;    /* when the next is due, TIME_NEVER: none */
     uint64_t started_ns;
-    uint64_t reach_ns; /* when the random reachable time is drawn anew */
+    uint64_t reach_ns; /* the random reachable time is good until then */
     uint32_t base_reachable_ms;
     uint32_t temp_retry; /* counts up to make temporary identifiers differ */
     struct nd_dns dns[ND_DNS_MAX];

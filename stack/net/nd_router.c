@@ -11,6 +11,7 @@
 #define METRIC_BASE 1024                     /* behind what was configured */
 #define METRIC_STEP 256                      /* for a preference (RFC 4191 2.1) */
 #define MIN_RETRANS_MS 10
+#define ANSWER_NS (600 * NS_PER_MS)  /* MAX_RA_DELAY_TIME, and some */
 #define REDIRECT_NS (600 * NS_PER_S) /* then the router is asked again, by using it */
 
 static const struct ust_addr all_routers = {{0xff, 2, [15] = 2}};
@@ -141,13 +142,13 @@ static struct ust_addr prefix_of(const struct ust_addr *a, unsigned plen) {
     return p;
 }
 
-static void rx_params(struct net *n, const struct nd_msg *m) {
+static void rx_params(struct net *n, uint64_t now_ns, const struct nd_msg *m) {
     struct nd *nd = &n->nd;
     if (m->hop_limit)
         nd->hop_limit = m->hop_limit;
     if (m->reachable_ms && m->reachable_ms != nd->base_reachable_ms) {
         nd->base_reachable_ms = m->reachable_ms;
-        nd->reach_ns = 0; /* drawn anew at once */
+        nd_draw_reachable(n, now_ns);
     }
     if (m->retrans_ms)
         n->neigh.param[NEIGH_PARAM_IP6].retrans_ns =
@@ -211,7 +212,7 @@ enum drop nd_rx_ra(struct net *n, uint64_t now_ns, const struct ip_rx *rx, const
         }
     }
     route_gw_alive(n, &rx->src);
-    rx_params(n, m);
+    rx_params(n, now_ns, m);
     rx_routes(n, now_ns, m, &rx->src);
     rx_prefixes(n, now_ns, m, &rx->src);
     rx_dns(n, now_ns, m);

@@ -105,7 +105,6 @@ int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8
         na->optimistic = optimistic;
         na->state = probe ? NET_ADDR_PROBING : NET_ADDR_READY;
         na->next_ns = na->preferred_ns = na->valid_ns = TIME_NEVER;
-        na->created_ns = now_ns;
         n->addr_hi = UST_MAX(n->addr_hi, i + 1);
         n->group_gen++;
         if (!addr_is_ip4(a)) {
@@ -137,6 +136,16 @@ int net_addr_del(struct net *n, uint64_t now_ns, const struct ust_addr *a) {
         net_group_leave(n, now_ns, &group);
     net_timer_arm(n);
     return 0;
+}
+
+struct ust_addr net_this_host(const struct net *n, bool ip6) {
+    static const struct ust_addr lo6 = {{[15] = 1}};
+    if (n->loopback_here)
+        return ip6 ? lo6 : addr_from_ip4(0x7f000001);
+    for (uint32_t i = 0; i < n->addr_hi; i++)
+        if (addr_usable(&n->addr[i]) && addr_is_ip4(&n->addr[i].addr) != ip6)
+            return n->addr[i].addr;
+    return addr_from_ip4(0);
 }
 
 const struct net_addr *net_addr_find(const struct net *n, const struct ust_addr *a) {

@@ -63,10 +63,10 @@ struct net_addr {
     uint8_t dad_retry; /* identifiers tried before this one (RFC 7217 DAD_Counter, RFC 8981) */
     uint8_t dad_left;  /* probes still to send */
     bool successor;    /* temporary: the next one has been made */
-    uint8_t nonce[ND_NONCE_LEN];     /* of the last probe (RFC 7527) */
-    uint64_t preferred_ns, valid_ns; /* until when; TIME_NEVER */
-    uint64_t created_ns;
-    struct ust_addr router; /* SLAAC: who advertised the prefix last */
+    uint8_t nonce[ND_NONCE_LEN];             /* of the last probe (RFC 7527) */
+    uint64_t preferred_ns, valid_ns;         /* until when; TIME_NEVER */
+    uint64_t preferred_max_ns, valid_max_ns; /* temporary: no advertisement prolongs it beyond */
+    struct ust_addr router;                  /* SLAAC: who advertised the prefix last */
 };
 
 enum route_origin { ROUTE_STATIC, ROUTE_RA, ROUTE_REDIRECT };
@@ -158,6 +158,8 @@ void net_fini(struct net *n);
 int net_addr_add(struct net *n, uint64_t now_ns, const struct ust_addr *a, uint8_t plen, bool probe,
                  bool optimistic);
 int net_addr_del(struct net *n, uint64_t now_ns, const struct ust_addr *a);
+/* What the unspecified address of a family means as a destination: our loopback address if it is here, else an address of ours; any: there is none. */
+struct ust_addr net_this_host(const struct net *n, bool ip6);
 /* NULL if not ours. An address that is a duplicate is not ours. */
 const struct net_addr *net_addr_find(const struct net *n, const struct ust_addr *a);
 /* Ours to receive on: own unicast, subnet or limited broadcast, joined group. */
@@ -168,7 +170,7 @@ int route_add(struct net *n, const struct ust_addr *prefix, uint8_t plen, const 
 int route_del(struct net *n, const struct ust_addr *prefix, uint8_t plen,
               const struct ust_addr *gw);
 /* Is an IPv6 address of ours still tentative, or the first router advertisement still to come? Who wants to send IPv6 waits. */
-bool net_ip6_pending(const struct net *n);
+bool net_ip6_pending(const struct net *n, uint64_t now_ns);
 /* Largest packet of dst's family on our own link: RFC 4861's MTU option counts for IPv6. */
 uint32_t net_link_mtu(const struct net *n, const struct ust_addr *dst);
 int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g);
@@ -177,6 +179,9 @@ int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g);
 /* Longest prefix, then a gateway that answers, then metric. 0, -ENETUNREACH (no route), -EHOSTUNREACH (address family without address). src may be NULL or any: chosen. */
 int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
               struct net_path *out);
+/* The same with IPV6_PREFER_SRC_* (RFC 5014) for the choice of the source. -EADDRNOTAVAIL: no IPv6 address to speak from; -EAFNOSUPPORT, -EINVAL: src is of the other family. */
+int net_route_prefs(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
+                    uint16_t addr_prefs, struct net_path *out);
 
 /* All that the network told, in the order of enum net_dns_source, without repeats, as far as there is room. */
 void net_dns_get(const struct net *n, struct net_dns *out);

@@ -35,9 +35,6 @@ void route_tick(struct net *n, uint64_t now_ns);
 uint64_t route_deadline(const struct net *n);
 /* Is gw a default router of ours? */
 bool route_is_default_gw(const struct net *n, const struct ust_addr *gw);
-/* net_route() with the caller's preferences of RFC 5014. */
-int route_find_path(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
-                    uint16_t addr_prefs, struct net_path *out);
 
 /* ---- src6.c ---- */
 /* RFC 6724 5: the best of our addresses to speak to dst over next_hop from; NULL: there is none. */
@@ -130,6 +127,8 @@ enum drop nd_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx);
 /* An advertisement of our address a, unasked, to all nodes. */
 void nd_announce(struct net *n, uint64_t now_ns, const struct ust_addr *a);
 void nd_init(struct net *n);
+/* A new random ReachableTime, around the base. */
+void nd_draw_reachable(struct net *n, uint64_t now_ns);
 uint64_t nd_deadline(const struct net *n);
 void nd_tick(struct net *n, uint64_t now_ns);
 /*

@@ -297,7 +297,7 @@ static int path6(const struct net *n, const struct ust_addr *dst, uint16_t prefs
     return 0;
 }
 
-int route_find_path(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
+int net_route_prefs(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
                     uint16_t addr_prefs, struct net_path *out) {
     bool src_given = src && !addr_is_any(src);
     memset(out, 0, sizeof *out);
@@ -326,17 +326,17 @@ int route_find_path(const struct net *n, const struct ust_addr *dst, const struc
 
 int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
               struct net_path *out) {
-    return route_find_path(n, dst, src, 0, out);
+    return net_route_prefs(n, dst, src, 0, out);
 }
 
-bool net_ip6_pending(const struct net *n) {
+bool net_ip6_pending(const struct net *n, uint64_t now_ns) {
     if (!n->nd.cfg.on)
         return false;
     for (uint32_t i = 0; i < n->addr_hi; i++)
         if (n->addr[i].used && !addr_is_ip4(&n->addr[i].addr) &&
             n->addr[i].state == NET_ADDR_PROBING)
             return true;
-    return n->nd.cfg.autoconf && !n->nd.ra_seen && n->nd.rs_left;
+    return n->nd.cfg.autoconf && !n->nd.ra_seen && now_ns < n->nd.ra_by_ns;
 }
 
 uint32_t net_link_mtu(const struct net *n, const struct ust_addr *dst) {

@@ -86,7 +86,7 @@ struct lives {
 
 static int add(struct net *n, uint64_t now_ns, const struct ust_addr *prefix,
                enum net_addr_origin origin, uint8_t retry, const struct ust_addr *router,
-               const struct lives *l) {
+               const struct lives *l, const struct lives *max) {
     struct ust_addr a = make_addr(n, prefix, origin, retry);
     int r = net_addr_add(n, now_ns, &a, 64, true, false);
     if (r < 0)
@@ -98,23 +98,27 @@ static int add(struct net *n, uint64_t now_ns, const struct ust_addr *prefix,
     na->router = *router;
     na->preferred_ns = l->preferred_ns;
     na->valid_ns = l->valid_ns;
+    na->preferred_max_ns = max->preferred_ns;
+    na->valid_max_ns = max->valid_ns;
     return 0;
 }
 
 int slaac_link_local(struct net *n, uint64_t now_ns) {
     static const struct ust_addr none = {{0}};
     const struct lives for_ever = {TIME_NEVER, TIME_NEVER};
-    return add(n, now_ns, &link_local, NET_ADDR_LINK_LOCAL, 0, &none, &for_ever);
+    return add(n, now_ns, &link_local, NET_ADDR_LINK_LOCAL, 0, &none, &for_ever, &for_ever);
 }
 
 /* RFC 8981 3.4: never longer than the prefix', and of its own. */
 static void add_temporary(struct net *n, uint64_t now_ns, const struct ust_addr *prefix,
                           const struct lives *l, const struct ust_addr *router, uint8_t retry) {
     uint64_t desync = rng_below(&n->c->rng, TEMP_DESYNC_S) * NS_PER_S;
-    struct lives t = {UST_MIN(l->preferred_ns, now_ns + TEMP_PREFERRED_S * NS_PER_S - desync),
-                      UST_MIN(l->valid_ns, now_ns + TEMP_VALID_S * NS_PER_S)};
+    struct lives max = {now_ns + TEMP_PREFERRED_S * NS_PER_S - desync,
+                        now_ns + TEMP_VALID_S * NS_PER_S};
+    struct lives t = {UST_MIN(l->preferred_ns, max.preferred_ns),
+                      UST_MIN(l->valid_ns, max.valid_ns)};
     if (t.preferred_ns > now_ns + REGEN_ADVANCE_NS)
-        add(n, now_ns, prefix, NET_ADDR_TEMPORARY, retry, router, &t);
+        add(n, now_ns, prefix, NET_ADDR_TEMPORARY, retry, router, &t, &max);
 }
 
 /* ---- prefixes ---- */
@@ -132,10 +136,8 @@ static void renew_stable(uint64_t now_ns, struct net_addr *a, const struct nd_pr
 
 /* RFC 8981 3.4 (2): up to what is left of its own span. */
 static void renew_temporary(uint64_t now_ns, struct net_addr *a, const struct nd_prefix *p) {
-    uint64_t valid_max = a->created_ns + TEMP_VALID_S * NS_PER_S;
-    uint64_t preferred_max = a->created_ns + TEMP_PREFERRED_S * NS_PER_S;
-    a->valid_ns = UST_MIN(UST_MAX(until(now_ns, p->valid_s), now_ns + 1), valid_max);
-    uint64_t preferred = UST_MIN(until(now_ns, p->preferred_s), preferred_max);
+    a->valid_ns = UST_MIN(UST_MAX(until(now_ns, p->valid_s), now_ns + 1), a->valid_max_ns);
+    uint64_t preferred = UST_MIN(until(now_ns, p->preferred_s), a->preferred_max_ns);
     a->preferred_ns = p->preferred_s && preferred > now_ns ? preferred : 0;
 }
 
@@ -169,7 +171,7 @@ void slaac_prefix(struct net *n, uint64_t now_ns, const struct nd_prefix *p,
         return;
     struct lives l = {p->preferred_s ? until(now_ns, p->preferred_s) : 0,
                       until(now_ns, p->valid_s)};
-    if (add(n, now_ns, &p->prefix, NET_ADDR_SLAAC, 0, router, &l) == 0 && n->nd.cfg.temporary)
+    if (add(n, now_ns, &p->prefix, NET_ADDR_SLAAC, 0, router, &l, &l) == 0 && n->nd.cfg.temporary)
         add_temporary(n, now_ns, &p->prefix, &l, router, 0);
 }
 
@@ -177,11 +179,12 @@ void slaac_retry(struct net *n, uint64_t now_ns, const struct net_addr *a) {
     bool made = a->origin == NET_ADDR_TEMPORARY ||
                 (a->origin != NET_ADDR_STATIC && n->nd.cfg.iid == ND_IID_STABLE);
     const struct lives l = {a->preferred_ns, a->valid_ns};
+    const struct lives max = {a->preferred_max_ns, a->valid_max_ns};
     if (!made || a->dad_retry >= IID_RETRIES)
         return;
     net_addr_del(n, now_ns, &a->addr);
     add(n, now_ns, &a->addr, (enum net_addr_origin)a->origin, (uint8_t)(a->dad_retry + 1),
-        &a->router, &l);
+        &a->router, &l, &max);
 }
 
 /* ---- time ---- */

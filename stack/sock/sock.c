@@ -248,6 +248,9 @@ int sock_bind(struct socks *sk, uint64_t now_ns, struct sock *s, const struct us
         return -EINVAL;
     if (s->family == AF_INET6 && s->v6only && addr_is_ip4(a))
         return -EINVAL;
+    if (s->family == AF_INET6 && s->kind == SOCK_KIND_TCP && !addr_is_ip4(a) &&
+        addr_is_multicast(a))
+        return -EINVAL;
     bool taken = b->bound || sock_tcp_state(s) != TCPS_CLOSED;
     if (s->family == AF_INET6 && taken) /* the two families differ in the order */
         return -EINVAL;
@@ -439,19 +442,13 @@ static int connect_failed(struct socks *sk, uint64_t now_ns, struct sock *s) {
     return err ? -err : -ECONNABORTED;
 }
 
-/* 0.0.0.0 as a destination means this host. */
+/* The unspecified address as a destination means this host, of the family that the socket is bound to. */
 static struct ust_addr dest_of(struct socks *sk, const struct sock *s, const struct ust_addr *a) {
     if (!addr_is_any(a))
         return *a;
-    if (sk->net->loopback_here)
-        return addr_from_ip4(0x7f000001);
-    for (int i = 0; i < NET_ADDR_MAX; i++) {
-        const struct net_addr *na = &sk->net->addr[i];
-        if (na->used && addr_is_ip4(&na->addr) && net_addr_find(sk->net, &na->addr))
-            return na->addr;
-    }
-    (void)s;
-    return *a;
+    bool ip4 = s->family == AF_INET || addr_is_ip4(a) || (s->bound && addr_is_ip4(&s->bound_addr));
+    struct ust_addr here = net_this_host(sk->net, !ip4);
+    return addr_is_any(&here) ? *a : here;
 }
 
 /* fastopen: data is about to be sent (MSG_FASTOPEN); else TCP_FASTOPEN_CONNECT decides whether the SYN may wait for it. */

@@ -41,6 +41,11 @@ enum sock_why {
 };
 
 #define SOCK_XOPT_CNT 64
+/* Places in xopt[] of IPV6_ options that ask for control messages. */
+#define SOCK_XOPT_2292PKTINFO 40
+#define SOCK_XOPT_2292HOPLIMIT 44
+#define SOCK_XOPT_FLOWINFO 45
+#define SOCK_XOPT_ORIGDSTADDR6 59
 #define SOCK_XINT_CNT 16
 
 struct sock {

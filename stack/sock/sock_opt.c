@@ -160,22 +160,21 @@ static const struct opt_row rows[] = {
     RANGE(UDP, UDP_SEGMENT, UDP, 0, 65535, FIELD(udp_segment)),
     BOOL(UDP, UDP_GRO, UDP, FIELD(udp_gro)),
 
-    BOOL(IP6, IPV6_2292PKTINFO, ALL, XBIT(40)),
+    BOOL(IP6, IPV6_2292PKTINFO, ALL, XBIT(SOCK_XOPT_2292PKTINFO)),
     BOOL(IP6, IPV6_2292HOPOPTS, ALL, XBIT(41)),
     BOOL(IP6, IPV6_2292DSTOPTS, ALL, XBIT(42)),
     BOOL(IP6, IPV6_2292RTHDR, ALL, XBIT(43)),
-    BOOL(IP6, IPV6_2292HOPLIMIT, ALL, XBIT(44)),
-    BOOL(IP6, IPV6_FLOWINFO, ALL, XBIT(45)),
-    RANGE(IP6, IPV6_UNICAST_HOPS, ALL, 0, 255, XINT(2), .def = 64, .flags = OPT_MINUS1),
-    RANGE(IP6, IPV6_MULTICAST_IF, UDP, 0, INT_MAX, XINT(3)),
+    BOOL(IP6, IPV6_2292HOPLIMIT, ALL, XBIT(SOCK_XOPT_2292HOPLIMIT)),
+    BOOL(IP6, IPV6_FLOWINFO, ALL, XBIT(SOCK_XOPT_FLOWINFO)),
     CONST(IP6, IPV6_MULTICAST_IF, TCP, 0),
-    RANGE(IP6, IPV6_MULTICAST_HOPS, UDP, 0, 255, XINT(4), .def = 1, .flags = OPT_MINUS1),
+    RANGE(IP6, IPV6_MULTICAST_HOPS, UDP, 0, 255, XINT(SOCK_XINT_MCAST_HOPS), .def = 1,
+          .flags = OPT_MINUS1),
     CONST(IP6, IPV6_MULTICAST_HOPS, TCP, 1),
-    RANGE(IP6, IPV6_MULTICAST_LOOP, ALL, 0, 1, XBIT(46), .def = 1),
+    RANGE(IP6, IPV6_MULTICAST_LOOP, ALL, 0, 1, XBIT(SOCK_XOPT_MCAST_LOOP6), .def = 1),
     CONST(IP6, IPV6_ROUTER_ALERT, ALL, 0),
-    RANGE(IP6, IPV6_MTU_DISCOVER, ALL, 0, 5, XBIT(47), .def = 1),
+    RANGE(IP6, IPV6_MTU_DISCOVER, ALL, 0, 5, XBIT(SOCK_XOPT_MTU_DISCOVER6), .def = 1),
     BOOL(IP6, IPV6_RECVERR, ALL, FIELD(recverr6)),
-    BOOL(IP6, 29 /* IPV6_MULTICAST_ALL */, ALL, XBIT(48), .def = 1),
+    BOOL(IP6, 29 /* IPV6_MULTICAST_ALL */, ALL, XBIT(SOCK_XOPT_MCAST_ALL6), .def = 1),
     BOOL(IP6, 30 /* IPV6_ROUTER_ALERT_ISOLATE */, ALL, XBIT(49)),
     RANGE(IP6, 31 /* IPV6_RECVERR_RFC4884 */, ALL, 0, 1, XBIT(50)),
     BOOL(IP6, IPV6_FLOWINFO_SEND, ALL, XBIT(51)),
@@ -185,13 +184,12 @@ static const struct opt_row rows[] = {
     BOOL(IP6, IPV6_RECVRTHDR, ALL, XBIT(53)),
     BOOL(IP6, IPV6_RECVDSTOPTS, ALL, XBIT(54)),
     BOOL(IP6, IPV6_RECVPATHMTU, ALL, XBIT(55)),
-    FAIL(IP6, IPV6_PATHMTU, ALL, ENOTCONN, ENOPROTOOPT),
-    BOOL(IP6, IPV6_DONTFRAG, ALL, XBIT(56), .flags = OPT_ANY_LEN),
+    FAIL(IP6, IPV6_PATHMTU, ALL, ENOTCONN, ENOPROTOOPT), /* reading: see sock_opt_ip.c */
+    BOOL(IP6, IPV6_DONTFRAG, ALL, XBIT(SOCK_XOPT_DONTFRAG), .flags = OPT_ANY_LEN),
     BOOL(IP6, IPV6_RECVTCLASS, ALL, FIELD(recvtclass)),
     BOOL(IP6, IPV6_AUTOFLOWLABEL, ALL, XBIT(57), .def = 1, .flags = OPT_ANY_LEN),
-    RANGE(IP6, IPV6_ADDR_PREFERENCES, ALL, 0, 4095, XINT(5), .def = 1280),
     RANGE(IP6, IPV6_MINHOPCOUNT, ALL, 0, 255, XBIT(58)),
-    BOOL(IP6, IPV6_ORIGDSTADDR, ALL, XBIT(59)),
+    BOOL(IP6, IPV6_ORIGDSTADDR, ALL, XBIT(SOCK_XOPT_ORIGDSTADDR6)),
     BOOL(IP6, IPV6_RECVFRAGSIZE, ALL, XBIT(60), .flags = OPT_ANY_LEN),
     BOOL(IP6, IPV6_FREEBIND, ALL, FIELD(freebind)),
 };
@@ -395,6 +393,7 @@ void sock_opt_default(struct socks *sk, struct sock *s) {
     }
     bool tcp = s->kind == SOCK_KIND_TCP;
     s->rcvlowat = 1;
+    s->xint[SOCK_XINT_UNICAST_HOPS] = SOCK_HOPS_DEFAULT;
     s->pacing_rate = UINT64_MAX;
     s->sndbuf = tcp ? sk->tcp->cfg.sndbuf_default : UDP_RCVBUF_DEFAULT;
     s->rcvbuf = tcp ? 2 * sk->tcp->cfg.rcvbuf_default : UDP_RCVBUF_DEFAULT;
@@ -413,6 +412,9 @@ void sock_opt_inherit(struct sock *child, const struct sock *l) {
     child->incoming_cpu = c.incoming_cpu;
 }
 
+/* IPV6_UNICAST_HOPS as getsockopt shows it; its default is the link's. */
+static uint8_t hops_of(uint32_t v) { return v == SOCK_HOPS_DEFAULT ? 0 : (uint8_t)v; }
+
 void sock_opt_apply(struct sock *s) {
     struct port_bind *b = sock_port_bind(s);
     if (b) {
@@ -430,6 +432,10 @@ void sock_opt_apply(struct sock *s) {
         o->tos = s->tos;
         o->ttl = s->ttl;
         o->pmtudisc = s->pmtudisc;
+        o->tos6 = s->xopt[SOCK_XOPT_TCLASS];
+        o->ttl6 = hops_of(s->xint[SOCK_XINT_UNICAST_HOPS]);
+        o->pmtudisc6 = s->xopt[SOCK_XOPT_MTU_DISCOVER6];
+        o->addr_prefs = (uint16_t)s->xint[SOCK_XINT_ADDR_PREFS];
         o->sndbuf_locked = s->buf_lock & 1;
         o->rcvbuf_locked = s->buf_lock & 2;
         if (o->sndbuf_locked)
@@ -448,7 +454,19 @@ void sock_opt_apply(struct sock *s) {
         s->udp->broadcast = s->broadcast;
         s->udp->no_check = s->xopt[1];
         s->udp->pmtudisc = s->pmtudisc;
-        s->udp->recverr = s->recverr || s->recverr6;
+        s->udp->recverr = s->recverr;
         s->udp->gro = s->udp_gro;
+        s->udp->ip6 = (struct udp_opt6){
+            .hops = hops_of(s->xint[SOCK_XINT_UNICAST_HOPS]),
+            .tclass = s->xopt[SOCK_XOPT_TCLASS],
+            .pmtudisc = s->xopt[SOCK_XOPT_MTU_DISCOVER6],
+            .mcast_hops = (int16_t)s->xint[SOCK_XINT_MCAST_HOPS],
+            .mcast_loop = s->xopt[SOCK_XOPT_MCAST_LOOP6],
+            .mcast_all = s->xopt[SOCK_XOPT_MCAST_ALL6],
+            .dontfrag = s->xopt[SOCK_XOPT_DONTFRAG],
+            .recverr = s->recverr6,
+            .addr_prefs = (uint16_t)s->xint[SOCK_XINT_ADDR_PREFS],
+            .mtu = s->xint[SOCK_XINT_MTU6],
+        };
     }
 }

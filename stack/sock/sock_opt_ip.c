@@ -9,6 +9,11 @@ static struct ust_addr addr_of_bytes(const uint8_t *b) {
     return addr_from_ip4((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
 }
 
+/* Does a program mean the stack's interface by that number? 0: any. */
+static bool is_our_index(const struct socks *sk, uint32_t index) {
+    return index == 0 || sk->net->ifindex == 0 || index == sk->net->ifindex;
+}
+
 /* ip_mreq {group, address} or ip_mreqn {group, address, ifindex}: the stack has one interface, so only the address can be wrong. */
 static int set_member(struct socks *sk, uint64_t now_ns, struct sock *s, bool join, const void *val,
                       size_t len) {
@@ -45,6 +50,8 @@ static int set_group(struct socks *sk, uint64_t now_ns, struct sock *s, bool joi
         return -EINVAL;
     if (!addr_is_multicast(&a))
         return join ? -EINVAL : -EADDRNOTAVAIL;
+    if (!is_our_index(sk, g.gr_interface))
+        return join ? -ENODEV : -EADDRNOTAVAIL;
     return join ? udp_group_join(sk->udp, now_ns, s->udp, &a)
                 : udp_group_leave(sk->udp, now_ns, s->udp, &a);
 }
@@ -161,6 +168,68 @@ int sock_opt_get_ip(struct socks *sk, struct sock *s, int name, void *val, size_
 
 /* ---- IPv6 ---- */
 
+/* The kernel's numbers (linux/in6.h), as far as they are kept. */
+#define PREFS_KEPT (PREFER_TMP | PREFER_PUBLIC | PREFER_COA)
+enum {
+    PREFER_TMP = 1,
+    PREFER_PUBLIC = 2,
+    PREFER_COA = 4,
+    PREFER_CGA = 8,
+    PREFER_PUBTMP_DEFAULT = 0x100,
+    PREFER_HOME = 0x400,
+    PREFER_NONCGA = 0x800,
+};
+
+static bool at_most_one_bit(uint32_t v) { return (v & (v - 1)) == 0; }
+
+/* RFC 5014 4: of each pair of opposites one at most. */
+static int set_addr_prefs(struct sock *s, uint32_t v) {
+    uint32_t kind = v & (PREFER_PUBLIC | PREFER_TMP | PREFER_PUBTMP_DEFAULT);
+    uint32_t home = v & (PREFER_HOME | PREFER_COA), cga = v & (PREFER_CGA | PREFER_NONCGA);
+    uint32_t *kept = &s->xint[SOCK_XINT_ADDR_PREFS];
+    if (!at_most_one_bit(kind) || !at_most_one_bit(home) || !at_most_one_bit(cga))
+        return -EINVAL;
+    if (kind)
+        *kept = (*kept & PREFER_COA) | (kind & PREFS_KEPT);
+    if (home)
+        *kept = (*kept & ~(uint32_t)PREFER_COA) | (home & PREFS_KEPT);
+    return 0;
+}
+
+static int32_t get_addr_prefs(const struct sock *s) {
+    uint32_t kept = s->xint[SOCK_XINT_ADDR_PREFS];
+    uint32_t kind = kept & (PREFER_TMP | PREFER_PUBLIC);
+    return (int32_t)((kind ? kind : PREFER_PUBTMP_DEFAULT) |
+                     (kept & PREFER_COA ? PREFER_COA : PREFER_HOME));
+}
+
+static int set_mcast_if6(struct socks *sk, struct sock *s, int32_t index, size_t len) {
+    if (s->kind == SOCK_KIND_TCP)
+        return -ENOPROTOOPT;
+    if (len < 4 || index < 0)
+        return -EINVAL;
+    if (!is_our_index(sk, (uint32_t)index))
+        return -ENODEV;
+    s->xint[SOCK_XINT_MCAST_IF6] = (uint32_t)index;
+    return 0;
+}
+
+/* struct ip6_mtuinfo: an address and a number. */
+static int get_path_mtu(struct socks *sk, struct sock *s, void *val, size_t *len) {
+    struct ip6_mtuinfo mi;
+    struct ust_addr a;
+    uint16_t port;
+    memset(&mi, 0, sizeof mi);
+    if (*len < sizeof mi)
+        return -EINVAL;
+    if (sock_peer(sk, s, &a, &port) != 0)
+        return -ENOTCONN;
+    mi.ip6m_addr.sin6_family = AF_INET6;
+    memcpy(&mi.ip6m_addr.sin6_addr, a.b, 16);
+    mi.ip6m_mtu = net_mtu(sk->net, &a);
+    return sock_opt_put(&mi, sizeof mi, val, len);
+}
+
 int sock_opt_set_ip6(struct socks *sk, uint64_t now_ns, struct sock *s, int name, const void *val,
                      size_t len) {
     int32_t v = 0;
@@ -180,10 +249,21 @@ int sock_opt_set_ip6(struct socks *sk, uint64_t now_ns, struct sock *s, int name
         if (v == -1)
             v = 0;
         s->xopt[SOCK_XOPT_TCLASS] = (uint8_t)(s->kind == SOCK_KIND_TCP ? v & ~3 : v);
-        s->tos = s->xopt[SOCK_XOPT_TCLASS];
         return 0;
+    case IPV6_UNICAST_HOPS:
+        if (len < 4 || v < -1 || v > 255)
+            return -EINVAL;
+        s->xint[SOCK_XINT_UNICAST_HOPS] = v == -1 ? SOCK_HOPS_DEFAULT : (uint32_t)v;
+        return 0;
+    case IPV6_MULTICAST_IF:
+        return set_mcast_if6(sk, s, v, len);
+    case IPV6_ADDR_PREFERENCES:
+        return len < 4 ? -EINVAL : set_addr_prefs(s, (uint32_t)v);
     case IPV6_MTU:
-        return len < 4 || (v != 0 && v < 1280) ? -EINVAL : 0;
+        if (len < 4 || (v != 0 && v < 1280))
+            return -EINVAL;
+        s->xint[SOCK_XINT_MTU6] = (uint32_t)v;
+        return 0;
     case IPV6_JOIN_GROUP:
     case IPV6_LEAVE_GROUP: {
         struct ipv6_mreq m;
@@ -194,8 +274,10 @@ int sock_opt_set_ip6(struct socks *sk, uint64_t now_ns, struct sock *s, int name
             return -EPROTO;
         memcpy(&m, val, sizeof m);
         memcpy(a.b, &m.ipv6mr_multiaddr, 16);
-        if (!addr_is_multicast(&a))
+        if (!addr_is_multicast(&a) || addr_is_ip4(&a))
             return -EINVAL;
+        if (!is_our_index(sk, m.ipv6mr_interface))
+            return name == IPV6_JOIN_GROUP ? -ENODEV : -EADDRNOTAVAIL;
         return name == IPV6_JOIN_GROUP ? udp_group_join(sk->udp, now_ns, s->udp, &a)
                                        : udp_group_leave(sk->udp, now_ns, s->udp, &a);
     }
@@ -236,6 +318,21 @@ int sock_opt_get_ip6(struct socks *sk, struct sock *s, int name, void *val, size
     case IPV6_TCLASS:
         v = s->xopt[SOCK_XOPT_TCLASS];
         break;
+    case IPV6_UNICAST_HOPS:
+        v = s->xint[SOCK_XINT_UNICAST_HOPS] == SOCK_HOPS_DEFAULT
+                ? sk->net->nd.hop_limit
+                : (int32_t)s->xint[SOCK_XINT_UNICAST_HOPS];
+        break;
+    case IPV6_MULTICAST_IF:
+        if (s->kind == SOCK_KIND_TCP)
+            return -ENOPROTOOPT;
+        v = (int32_t)s->xint[SOCK_XINT_MCAST_IF6];
+        break;
+    case IPV6_ADDR_PREFERENCES:
+        v = get_addr_prefs(s);
+        break;
+    case IPV6_PATHMTU:
+        return get_path_mtu(sk, s, val, len);
     case IPV6_MTU:
         if ((err = get_mtu(sk, s, &v)))
             return err;

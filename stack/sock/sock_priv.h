@@ -6,13 +6,23 @@
 #include "sock/sock.h"
 
 /* Places in xint[] and xopt[] that the sock_opt_*.c use; sock_opt.c's table has the others. */
+#define SOCK_XINT_UNICAST_HOPS 2
+#define SOCK_XINT_MCAST_IF6 3
+#define SOCK_XINT_MCAST_HOPS 4
+#define SOCK_XINT_ADDR_PREFS 5 /* as the kernel's np->srcprefs: 1 temporary, 2 public, 4 care-of */
 #define SOCK_XINT_TIMESTAMPING 7
 #define SOCK_XINT_UNICAST_IF 8
 #define SOCK_XINT_NOTSENT_LOWAT 9
+#define SOCK_XINT_MTU6 10
+#define SOCK_HOPS_DEFAULT UINT32_MAX
 #define SOCK_XOPT_DEBUG 12
 #define SOCK_XOPT_PREFER_BUSY_POLL 13
 #define SOCK_XOPT_TCLASS 14
 #define SOCK_XOPT_FASTOPEN_CONNECT 15
+#define SOCK_XOPT_MCAST_LOOP6 46
+#define SOCK_XOPT_MTU_DISCOVER6 47
+#define SOCK_XOPT_MCAST_ALL6 48
+#define SOCK_XOPT_DONTFRAG 56
 
 /* The state as Linux's sockets show it: no block is CLOSED, and so is TIME-WAIT, which has left the socket there. */
 enum tcp_state sock_tcp_state(const struct sock *s);

@@ -679,4 +679,16 @@ void tcb_mss_update(struct tcp *t, struct tcb *tb);
 void tcb_pmtu_raise(struct tcp *t, struct tcb *tb);
 void tcb_pmtu_refresh(struct tcp *t, uint64_t now_ns, struct tcb *tb);
 
+/* What the program wants of the IP header, by the connection's family. */
+static inline bool tcb_is_ip6(const struct tcb *tb) { return !addr_is_ip4(&tb->ep.raddr); }
+static inline uint8_t tcb_tos(const struct tcb *tb) {
+    return tcb_is_ip6(tb) ? tb->opt.tos6 : tb->opt.tos;
+}
+static inline uint8_t tcb_ttl(const struct tcb *tb) {
+    return tcb_is_ip6(tb) ? tb->opt.ttl6 : tb->opt.ttl;
+}
+static inline uint8_t tcb_pmtudisc(const struct tcb *tb) {
+    return tcb_is_ip6(tb) ? tb->opt.pmtudisc6 : tb->opt.pmtudisc;
+}
+
 #endif

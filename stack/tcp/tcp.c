@@ -27,7 +27,7 @@ void tcp_opt_default(struct tcp_opt *o, const struct tcp_cfg *cfg) {
     o->notsent_lowat = UINT32_MAX;
     o->sndbuf = cfg->sndbuf_default;
     o->rcvbuf = cfg->rcvbuf_default;
-    o->pmtudisc = 1; /* IP_PMTUDISC_WANT */
+    o->pmtudisc = o->pmtudisc6 = 1; /* IP_PMTUDISC_WANT */
     o->cc = cfg->cc;
     o->ecn = cfg->ecn;
     o->hystart_off = cfg->hystart_off;

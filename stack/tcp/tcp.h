@@ -63,7 +63,10 @@ struct tcp_opt {
     bool oobinline;
     uint8_t tos, ttl; /* ttl 0: default */
     uint8_t pmtudisc; /* IP_PMTUDISC_*; default WANT */
-    uint8_t cc;       /* enum tcp_cc_kind */
+    uint8_t tos6, ttl6,
+        pmtudisc6;       /* the same for IPv6: traffic class, hop limit, IPV6_PMTUDISC_* */
+    uint16_t addr_prefs; /* IPV6_PREFER_SRC_* */
+    uint8_t cc;          /* enum tcp_cc_kind */
     bool ecn;
     bool hystart_off;  /* slow start until there is loss */
     bool fo_no_cookie; /* TCP_FASTOPEN_NO_COOKIE: both sides do without */

@@ -48,8 +48,8 @@ void tcp_ctl_abort(struct tcp *t, uint64_t now_ns, const struct tcb *tb) {
     c->seq = tb->snd_nxt;
     c->ack = tb->rcv_nxt;
     c->flags = TCPF_RST | TCPF_ACK;
-    c->tos = tb->opt.tos;
-    c->ttl = tb->opt.ttl;
+    c->tos = tcb_tos(tb);
+    c->ttl = tcb_ttl(tb);
     t->stats.resets_out++;
 }
 

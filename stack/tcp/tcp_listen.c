@@ -22,6 +22,8 @@ static int score(const struct tcp_listener *l, const struct ust_addr *laddr, uin
     if (!addr_is_any(&l->bind.addr))
         return addr_eq(&l->bind.addr, laddr) ? 3 : 0;
     bool ip4 = addr_is_ip4(laddr);
+    if (addr_is_ip4(&l->bind.addr)) /* 0.0.0.0 as a mapped address */
+        return ip4 ? 2 : 0;
     if (l->bind.v6)
         return ip4 ? !l->bind.v6only : 2;
     return ip4 ? 2 : 0;
@@ -271,7 +273,7 @@ static void send_cookie(struct tcp *t, uint64_t now_ns, const struct tcp_listene
     c->flags = TCPF_SYN | TCPF_ACK;
     c->wnd = tcp_syn_window(&l->opt);
     c->is_synack = true;
-    uint32_t own = t->net->link->mtu - (ip4 ? 40u : 60u);
+    uint32_t own = net_link_mtu(t->net, &ep.raddr) - (ip4 ? 40u : 60u);
     c->mss = (uint16_t)(l->opt.maxseg ? UST_MIN(own, (uint32_t)l->opt.maxseg) : own);
     if (!in->h.opts.has_ts)
         return;

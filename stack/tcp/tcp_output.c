@@ -77,11 +77,11 @@ static void flow_of(const struct tcb *tb, struct ip_flow *f) {
     f->dst = tb->ep.raddr;
     f->proto = IP_PROTO_TCP;
     /* RFC 9293 3.9.2 MUST-49 */
-    f->ttl = tb->opt.ttl;
+    f->ttl = tcb_ttl(tb);
     /* RFC 9293 3.9.1.9 MUST-48, SHLD-21 */
-    f->tos = tb->opt.tos;
-    f->df = tb->opt.pmtudisc != PMTUDISC_DONT;
-    f->ignore_pmtu = tb->opt.pmtudisc >= PMTUDISC_PROBE;
+    f->tos = tcb_tos(tb);
+    f->df = tcb_pmtudisc(tb) != PMTUDISC_DONT;
+    f->ignore_pmtu = tcb_pmtudisc(tb) >= PMTUDISC_PROBE;
 }
 
 static void count_sent(struct tcp *t, uint64_t now_ns, struct tcb *tb, const struct out_seg *o) {

@@ -32,7 +32,7 @@ void tcb_init_path(struct tcp *t, struct tcb *tb) {
     uint32_t hdr = ip_hdr_len(tb) + TCP_HDR_LEN;
     uint32_t mtu = UST_MAX(tb->pmtu, MIN_PMTU);
     /* RFC 9293 3.7.1: what we can take, by the interface's MTU whatever the path is. */
-    uint32_t own = UST_MAX(mtu, t->net->link->mtu);
+    uint32_t own = UST_MAX(mtu, net_link_mtu(t->net, &tb->ep.raddr));
     /* RFC 9293 3.7.1 MUST-67; RFC 9293 3.7.3 SHLD-6 */
     tb->adv_mss = UST_MIN(own > hdr ? own - hdr : TCP_MIN_SND_MSS, 65495u);
     if (tb->opt.maxseg)
@@ -60,7 +60,7 @@ void tcb_pmtu_refresh(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     uint32_t mtu = net_mtu(t->net, &tb->ep.raddr), old = tb->snd_mss;
     tb->pmtu_stale = false;
     (void)now_ns;
-    if (mtu >= tb->pmtu || tb->opt.pmtudisc == 0)
+    if (mtu >= tb->pmtu || tcb_pmtudisc(tb) == 0)
         return;
     tb->pmtu = mtu;
     tcb_mss_update(t, tb);
@@ -93,7 +93,7 @@ void tcp_mtup_rto(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
     const struct tcp_seg *s = tcp_seg_first(tb);
     uint32_t hdr = ip_hdr_len(tb) + TCP_HDR_LEN, max = mtup_max(tb);
     uint32_t floor = addr_is_ip4(&tb->ep.raddr) ? MTUP_FLOOR4 : MTUP_FLOOR6;
-    if (tb->opt.pmtudisc == 0 || tb->rtx_cnt < MTUP_RTOS || (tb->rtx_cnt - MTUP_RTOS) % 2)
+    if (tcb_pmtudisc(tb) == 0 || tb->rtx_cnt < MTUP_RTOS || (tb->rtx_cnt - MTUP_RTOS) % 2)
         return;
     if (!s || s->flags & SEG_SYN || tb->snd_wnd == 0)
         return;

@@ -137,8 +137,8 @@ bool tcb_time_wait(struct tcp *t, uint64_t now_ns, struct tcb *tb, const char *w
     tw->rcv_nxt = tb->rcv_nxt;
     tw->rcv_wnd = UST_MIN(tcb_rcv_open(tb), 65535u << tb->rcv_wscale);
     tw->rcv_wscale = tb->rcv_wscale;
-    tw->tos = tb->opt.tos;
-    tw->ttl = tb->opt.ttl;
+    tw->tos = tcb_tos(tb);
+    tw->ttl = tcb_ttl(tb);
     tw->ts_ok = tb->ts_ok;
     tw->ts_recent = tb->ts_recent;
     tw->ts_recent_ns = tb->ts_recent_ns;

@@ -43,8 +43,8 @@ void tcp_tw_ack_first(struct tcp *t, uint64_t now_ns, struct tcb *tb) {
                         .rcv_nxt = tb->rcv_nxt,
                         .rcv_wnd = UST_MIN(tcb_rcv_open(tb), 65535u << tb->rcv_wscale),
                         .rcv_wscale = tb->rcv_wscale,
-                        .tos = tb->opt.tos,
-                        .ttl = tb->opt.ttl,
+                        .tos = tcb_tos(tb),
+                        .ttl = tcb_ttl(tb),
                         .ts_ok = tb->ts_ok,
                         .ts_off = tb->ts_off,
                         .ts_recent = tb->ts_recent};

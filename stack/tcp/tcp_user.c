@@ -140,7 +140,8 @@ static int open_active(struct tcp *t, uint64_t now_ns, struct tcb *tb, const str
     if (tb->born_ns)
         recycle(t, tb);
     bool bound_addr = tb->bind.bound && !addr_is_any(&tb->bind.addr);
-    int r = net_route(t->net, a, bound_addr ? &tb->bind.addr : NULL, &path);
+    int r =
+        net_route_prefs(t->net, a, bound_addr ? &tb->bind.addr : NULL, tb->opt.addr_prefs, &path);
     if (r < 0)
         return r;
     /* RFC 9293 3.9.1.1 MUST-46 */

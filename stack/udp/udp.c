@@ -38,6 +38,8 @@ struct udp_pcb *udp_pcb_new(struct udp *u) {
     p->mcast_loop = true;
     p->mcast_all = true;
     p->pmtudisc = IP_PMTUDISC_WANT;
+    p->ip6 = (struct udp_opt6){
+        .pmtudisc = IPV6_PMTUDISC_WANT, .mcast_hops = 1, .mcast_loop = true, .mcast_all = true};
     u->pcb_cnt++;
     slab_birth(&u->c->arena, p);
     return p;
@@ -113,9 +115,9 @@ int udp_connect(struct udp *u, struct udp_pcb *p, const struct ust_addr *a, uint
     if (r < 0)
         return r;
     struct ust_addr src = p->src;
-    if (addr_is_multicast(a) && addr_is_any(&src))
+    if (addr_is_multicast(a) && addr_is_ip4(a) && addr_is_any(&src))
         src = p->mcast_if;
-    r = net_route(u->net, a, &src, &path);
+    r = net_route_prefs(u->net, a, &src, p->ip6.addr_prefs, &path);
     if (r == 0 && path.broadcast && !p->broadcast)
         r = -EACCES;
     if (r < 0)

@@ -13,6 +13,7 @@
 #include "wire/udp.h"
 
 #define UDP_MAX_PAYLOAD4 65507
+#define UDP_MAX_PAYLOAD6 65527
 #define UDP_MCAST_MAX 20 /* Linux's igmp_max_memberships */
 #define UDP_RCVBUF_DEFAULT 212992
 #define UDP_SEGMENTS_MAX 128   /* of one UDP_SEGMENT send, as in Linux */
@@ -23,7 +24,8 @@ struct udp_dgram {
     struct ust_addr src, dst;
     uint16_t sport, dport;
     uint8_t ttl, tos;
-    uint16_t gso_size; /* UDP_GRO: segment size of a coalesced datagram, else 0 */
+    uint32_t flow_label; /* IPv6 */
+    uint16_t gso_size;   /* UDP_GRO: segment size of a coalesced datagram, else 0 */
     uint32_t len;
     uint64_t ts_ns;  /* wall clock, 0 unknown */
     uint8_t *buf;    /* buf_alloc'ed payload; NULL if len is 0 */
@@ -56,6 +58,13 @@ struct udp_pcb {
     uint8_t pmtudisc; /* IP_PMTUDISC_* */
     bool recverr;
     struct ust_addr mcast_if;
+    struct udp_opt6 {                   /* the same for IPv6 */
+        uint8_t hops, tclass, pmtudisc; /* hops 0: the link's default */
+        int16_t mcast_hops;
+        bool mcast_loop, mcast_all, dontfrag, recverr;
+        uint16_t addr_prefs; /* IPV6_PREFER_SRC_* */
+        uint32_t mtu;        /* IPV6_MTU: fragments no larger than that, 0: not set */
+    } ip6;
     struct udp_group group[UDP_MCAST_MAX];
     bool gro;                      /* UDP_GRO: coalesced datagrams stay whole */
     bool addr_locked, port_locked; /* given by bind(): a disconnect leaves them */
@@ -90,7 +99,7 @@ int udp_connect(struct udp *u, struct udp_pcb *p, const struct ust_addr *a, uint
 /* AF_UNSPEC: the remote is forgotten; a port or address that bind() did not give is given up. */
 void udp_disconnect(struct udp *u, struct udp_pcb *p);
 
-/* Buffer for a payload to send of len <= UDP_MAX_PAYLOAD4 (+ head room is not needed). NULL: memory. */
+/* Buffer for a payload to send of len <= UDP_MAX_PAYLOAD6 (+ head room is not needed). NULL: memory. */
 static inline uint8_t *udp_buf(struct udp *u, size_t len) {
     return buf_alloc(&u->c->arena, len ? len : 1);
 }
@@ -100,7 +109,8 @@ struct udp_send {
     struct ust_addr src; /* IP_PKTINFO's choice or any */
     uint8_t ttl, tos;    /* cmsg values; has_* says whether they count */
     bool has_ttl, has_tos;
-    uint16_t gso_size; /* UDP_SEGMENT: 0 none */
+    bool has_dontfrag, dontfrag; /* IPV6_DONTFRAG */
+    uint16_t gso_size;           /* UDP_SEGMENT: 0 none */
 };
 /* Takes over buf (from udp_buf) whatever happens. Binds if unbound. 0 or -EDESTADDRREQ, -EMSGSIZE, -EACCES, -ENETUNREACH, -EHOSTUNREACH, -ENOBUFS, -EAGAIN (no port), -EINVAL (dport 0), -EADDRNOTAVAIL. */
 int udp_send(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct udp_send *to,

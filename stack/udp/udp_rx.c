@@ -11,7 +11,10 @@
 static int score(const struct udp_pcb *p, const struct ust_addr *src, uint16_t sport,
                  const struct ust_addr *dst, uint16_t dport) {
     int s = p->bind.v6 ? 0 : 1;
-    if (p->bind.port != dport || (p->bind.v6 && p->bind.v6only && addr_is_ip4(dst)))
+    bool ip4 = addr_is_ip4(dst);
+    if (p->bind.port != dport || (p->bind.v6 && p->bind.v6only && ip4))
+        return -1;
+    if (!ip4 && (!p->bind.v6 || addr_is_ip4(&p->bind.addr))) /* 0.0.0.0, as such or mapped */
         return -1;
     if (!addr_is_any(&p->bind.addr)) {
         if (!addr_eq(&p->bind.addr, dst))
@@ -86,6 +89,7 @@ static enum drop queue_one(struct udp *u, struct udp_pcb *p, const struct ip_rx 
                             .dport = h->dport,
                             .ttl = rx->ttl,
                             .tos = rx->tos,
+                            .flow_label = rx->flow_label,
                             .gso_size = gso_size,
                             .len = (uint32_t)data.len,
                             .ts_ns = rx->ts_ns,
@@ -119,7 +123,7 @@ static enum drop deliver(struct udp *u, struct udp_pcb *p, const struct ip_rx *r
 
 /* Is p for a group's datagrams? IP_MULTICAST_ALL: also those that another socket joined for. */
 static bool hears_group(const struct udp_pcb *p, const struct ip_rx *rx) {
-    if (!rx->dst_multicast || p->mcast_all)
+    if (!rx->dst_multicast || (addr_is_ip4(&rx->dst) ? p->mcast_all : p->ip6.mcast_all))
         return true;
     for (size_t i = 0; i < UDP_MCAST_MAX; i++)
         if (p->group[i].used && addr_eq(&p->group[i].group, &rx->dst))
@@ -178,14 +182,14 @@ void udp_ip_error(struct udp *u, uint64_t now_ns, const struct ip_error *e) {
                        e->dport);
         return;
     }
-    bool hard = e->hard;
+    bool hard = e->hard, ip4 = addr_is_ip4(&e->dst);
     if (e->err == EMSGSIZE) {
         net_pmtu_apply(u->net, now_ns, e);
-        if (p->pmtudisc == IP_PMTUDISC_DONT)
+        if ((ip4 ? p->pmtudisc : p->ip6.pmtudisc) == IP_PMTUDISC_DONT)
             return;
         hard = true;
     }
-    if (!p->recverr &&
+    if (!(ip4 ? p->recverr : p->ip6.recverr) &&
         !(hard && p->connected)) /* RFC 1122 4.1.3.3; Linux tells connected sockets only */
         return;
     p->err = e->err;

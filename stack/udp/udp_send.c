@@ -12,16 +12,12 @@ struct plan {
     uint32_t mtu;
 };
 
-/* 0.0.0.0 as a destination is this host. */
-static struct ust_addr this_host(const struct udp *u, const struct udp_pcb *p) {
+/* The unspecified address as a destination is this host. */
+static struct ust_addr this_host(const struct udp *u, const struct udp_pcb *p,
+                                 const struct ust_addr *dst) {
     if (!addr_is_any(&p->src))
         return p->src;
-    if (u->net->loopback_here)
-        return addr_from_ip4(0x7f000001);
-    for (uint32_t i = 0; i < u->net->addr_hi; i++)
-        if (net_addr_find(u->net, &u->net->addr[i].addr))
-            return u->net->addr[i].addr;
-    return addr_from_ip4(0);
+    return net_this_host(u->net, p->bind.v6 && !addr_is_ip4(dst));
 }
 
 static int plan_addr(const struct udp *u, const struct udp_pcb *p, const struct udp_send *to,
@@ -34,16 +30,20 @@ static int plan_addr(const struct udp *u, const struct udp_pcb *p, const struct 
     if (pl->dport == 0 && !to_peer) /* a peer without port is sent to, by Linux too */
         return -EINVAL;
     if (addr_is_any(&pl->flow.dst))
-        pl->flow.dst = this_host(u, p);
+        pl->flow.dst = this_host(u, p, &pl->flow.dst);
     pl->flow.src = p->src;
     if (!addr_is_any(&to->src)) {
         if (!net_is_local(u->net, &to->src) || addr_is_multicast(&to->src))
             return -EINVAL;
         pl->flow.src = to->src;
-    } else if (addr_is_multicast(&pl->flow.dst) && addr_is_any(&p->src)) {
+    } else if (addr_is_multicast(&pl->flow.dst) && addr_is_ip4(&pl->flow.dst) &&
+               addr_is_any(&p->src)) {
         pl->flow.src = p->mcast_if;
     }
-    int r = net_route(u->net, &pl->flow.dst, &pl->flow.src, &pl->path);
+    if (p->bind.v6 && p->bind.v6only && addr_is_ip4(&pl->flow.dst))
+        return -ENETUNREACH;
+    pl->flow.addr_prefs = p->ip6.addr_prefs;
+    int r = net_route_prefs(u->net, &pl->flow.dst, &pl->flow.src, p->ip6.addr_prefs, &pl->path);
     if (r < 0)
         return r;
     pl->flow.src = pl->path.src;
@@ -52,10 +52,17 @@ static int plan_addr(const struct udp *u, const struct udp_pcb *p, const struct 
 
 static int plan_size(const struct udp *u, const struct udp_pcb *p, const struct udp_send *to,
                      size_t len, struct plan *pl) {
-    uint32_t hdrs = IP4_HDR_LEN + UDP_HDR_LEN;
     struct ip_flow *f = &pl->flow;
-    f->ignore_pmtu = p->pmtudisc >= IP_PMTUDISC_PROBE;
-    pl->mtu = f->ignore_pmtu && !pl->path.loop ? u->net->link->mtu : pl->path.mtu;
+    bool ip4 = addr_is_ip4(&f->dst);
+    uint32_t hdrs = (ip4 ? IP4_HDR_LEN : IP6_HDR_LEN) + UDP_HDR_LEN;
+    uint8_t pmtudisc =
+        ip4 ? p->pmtudisc : p->ip6.pmtudisc; /* IPV6_PMTUDISC_* are the same numbers */
+    if (len > (ip4 ? UDP_MAX_PAYLOAD4 : UDP_MAX_PAYLOAD6))
+        return -EMSGSIZE;
+    f->ignore_pmtu = pmtudisc >= IP_PMTUDISC_PROBE;
+    pl->mtu = f->ignore_pmtu && !pl->path.loop ? net_link_mtu(u->net, &f->dst) : pl->path.mtu;
+    if (!ip4 && p->ip6.mtu)
+        pl->mtu = f->mtu = UST_MIN(pl->mtu, p->ip6.mtu);
     if (to->gso_size && len > to->gso_size) {
         if (hdrs + to->gso_size > pl->mtu || p->no_check ||
             len > (size_t)to->gso_size * UDP_SEGMENTS_MAX)
@@ -63,7 +70,9 @@ static int plan_size(const struct udp *u, const struct udp_pcb *p, const struct 
         pl->gso_size = to->gso_size;
     }
     bool fits = pl->gso_size || hdrs + len <= pl->mtu;
-    switch (p->pmtudisc) {
+    if (!ip4 && !fits && (to->has_dontfrag ? to->dontfrag : p->ip6.dontfrag))
+        return -EMSGSIZE;
+    switch (pmtudisc) {
     case IP_PMTUDISC_DONT:
     case IP_PMTUDISC_OMIT:
         f->df = false;
@@ -83,6 +92,25 @@ static int plan_size(const struct udp *u, const struct udp_pcb *p, const struct 
     return f->df && !fits && !pl->path.no_df ? -EMSGSIZE : 0;
 }
 
+/* What the program wants of the IP header. */
+static void plan_header(const struct udp_pcb *p, const struct udp_send *to, struct plan *pl) {
+    struct ip_flow *f = &pl->flow;
+    bool ip4 = addr_is_ip4(&f->dst), group = pl->path.multicast;
+    if (ip4) {
+        f->ttl = group ? p->mcast_ttl : p->ttl;
+        f->tos = p->tos;
+        f->mcast_loop = p->mcast_loop;
+    } else {
+        f->ttl = group ? (uint8_t)p->ip6.mcast_hops : p->ip6.hops;
+        f->tos = p->ip6.tclass;
+        f->mcast_loop = p->ip6.mcast_loop;
+    }
+    if (to->has_ttl)
+        f->ttl = to->ttl;
+    if (to->has_tos)
+        f->tos = to->tos;
+}
+
 static int transmit(struct udp *u, uint64_t now_ns, const struct udp_pcb *p, const struct plan *pl,
                     uint8_t *buf, size_t len) {
     struct pkt_tx *tx = link_reserve(u->net->link);
@@ -100,8 +128,9 @@ static int transmit(struct udp *u, uint64_t now_ns, const struct udp_pcb *p, con
         tx->gso = PKT_GSO_UDP;
         tx->gso_size = pl->gso_size;
     }
-    bool whole = pl->gso_size || IP4_HDR_LEN + UDP_HDR_LEN + len <= pl->mtu;
-    if (p->no_check) {
+    bool ip4 = addr_is_ip4(&pl->flow.dst);
+    bool whole = pl->gso_size || (ip4 ? IP4_HDR_LEN : IP6_HDR_LEN) + UDP_HDR_LEN + len <= pl->mtu;
+    if (p->no_check && ip4) {
         udp_emit_nocsum(&h, head);
     } else if (whole && (pl->path.loop || pl->gso_size || (u->net->link->features & LINK_F_CSUM))) {
         udp_emit_partial(&h, &pl->flow.src, &pl->flow.dst, head);
@@ -115,13 +144,10 @@ static int transmit(struct udp *u, uint64_t now_ns, const struct udp_pcb *p, con
 
 static int plan_make(struct udp *u, struct udp_pcb *p, const struct udp_send *to, size_t len,
                      struct plan *pl) {
-    *pl = (struct plan){.flow = {.proto = IP_PROTO_UDP,
-                                 .broadcast_ok = p->broadcast,
-                                 .mcast_loop = p->mcast_loop,
-                                 .tos = to->has_tos ? to->tos : p->tos}};
+    *pl = (struct plan){.flow = {.proto = IP_PROTO_UDP, .broadcast_ok = p->broadcast}};
     int r = udp_autobind(u, p); /* first of all, as Linux does */
     if (r == 0)
-        r = len > UDP_MAX_PAYLOAD4 ? -EMSGSIZE : plan_addr(u, p, to, pl);
+        r = len > UDP_MAX_PAYLOAD6 ? -EMSGSIZE : plan_addr(u, p, to, pl);
     if (r == 0 && pl->path.broadcast && !p->broadcast)
         r = -EACCES;
     return r < 0 ? r : plan_size(u, p, to, len, pl);
@@ -140,7 +166,7 @@ int udp_send(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct udp
         buf_free(&u->c->arena, buf);
         return r;
     }
-    pl.flow.ttl = to->has_ttl ? to->ttl : pl.path.multicast ? p->mcast_ttl : p->ttl;
+    plan_header(p, to, &pl);
     if (trace_debug(&u->c->trace, TRACE_UDP))
         trace_flow(&u->c->trace, now_ns, TRACE_UDP, &pl.flow.src, p->bind.port, &pl.flow.dst,
                    pl.dport, "out len %u", (unsigned)len);

@@ -35,6 +35,7 @@ __attribute__((constructor(101))) static void environment(void) {
     snprintf(name, sizeof(name), "check%d", (int)getpid());
     setenv("USERSTACK_IF", "null0", 1);
     setenv("USERSTACK_IP4", "10.77.0.2/24", 1);
+    setenv("USERSTACK_IP6", "none", 1);
     setenv("USERSTACK_NAME", name, 1);
 }
 

@@ -79,6 +79,7 @@ START_TEST(opened_by_hand)
     socklen_t len = sizeof(sa);
     setenv("USERSTACK_IF", "veth0", 1);
     setenv("USERSTACK_IP4", "10.77.0.2/24", 1);
+    setenv("USERSTACK_IP6", "none", 1);
     void *h = dlopen(lib, RTLD_NOW | RTLD_LOCAL);
     ck_assert_msg(h != NULL, "%s", dlerror());
     int (*us_socket)(int, int, int);

@@ -42,6 +42,7 @@ static void null_dev_env(int argc, char **argv) {
         return;
     setenv("USERSTACK_IF", "null0", 1);
     setenv("USERSTACK_IP4", "10.77.0.2/24", 1);
+    setenv("USERSTACK_IP6", "none", 1);
     setenv("USERSTACK_MEM", "64M", 1);
     /* Two such programs at a time are two stacks. */
     char name[32];

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""httpd.py PORT: a threaded HTTP server for tests. GET /N gives N bytes of a fixed stream, PUT and POST answer with the
+"""httpd.py PORT [ADDRESS]: a threaded HTTP server for tests. GET /N gives N bytes of a fixed stream, PUT and POST answer with the
 body's SHA-256, GET /slow/N dribbles. Prints nothing."""
 import hashlib
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -47,4 +48,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-Server(("", int(sys.argv[1])), Handler).serve_forever()
+ADDRESS = sys.argv[2] if len(sys.argv) > 2 else ""
+if ":" in ADDRESS:
+    Server.address_family = socket.AF_INET6
+Server((ADDRESS, int(sys.argv[1])), Handler).serve_forever()

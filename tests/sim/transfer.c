@@ -13,6 +13,8 @@ static void fail(struct transfer *t, const char *what, const struct flow *f, uin
              (unsigned long long)at, (double)(t->s->now_ns - 1000 * NS_PER_S) / 1e9);
 }
 
+static int family_of(const struct transfer *t) { return t->s->ip6 ? AF_INET6 : AF_INET; }
+
 static struct socks *socks_of(struct transfer *t, int host) {
     return &sim_stack(t->s, host)->socks;
 }
@@ -100,7 +102,7 @@ static void client_step(struct transfer *t, struct flow *f) {
             return;
         }
         f->started = true;
-        if (sock_new(sk, AF_INET, SOCK_STREAM, 0, &c->s) < 0) {
+        if (sock_new(sk, family_of(t), SOCK_STREAM, 0, &c->s) < 0) {
             fail(t, "sock_new", f, 0);
             return;
         }
@@ -259,7 +261,7 @@ static void app(struct sim *s, int host, void *ctx) {
 static void listen_for(struct transfer *t, int i) {
     struct flow *f = &t->flow[i];
     struct socks *sk = socks_of(t, f->server);
-    struct ust_addr any = addr_from_ip4(0);
+    struct ust_addr any = {{0}};
     f->own_listener = true;
     for (int k = 0; k < t->flow_cnt; k++)
         if (k != i && t->flow[k].server == f->server && t->flow[k].port == f->port) {
@@ -267,7 +269,7 @@ static void listen_for(struct transfer *t, int i) {
             if (k < i)
                 return; /* has one */
         }
-    if (sock_new(sk, AF_INET, SOCK_STREAM, 0, &f->listener) < 0 ||
+    if (sock_new(sk, family_of(t), SOCK_STREAM, 0, &f->listener) < 0 ||
         sock_bind(sk, t->s->now_ns, f->listener, &any, f->port) < 0 ||
         sock_listen(sk, t->s->now_ns, f->listener, f->backlog) < 0)
         fail(t, "listen", f, 0);

@@ -98,7 +98,6 @@ static const struct {
     {IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, ALL, "unknown"},
     {IPPROTO_IPV6, IPV6_RTHDR, ALL, "unknown"},
     {IPPROTO_IPV6, IPV6_DSTOPTS, ALL, "unknown"},
-    {IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, VALS, "kept as given"},
     {IPPROTO_IPV6, IPV6_UNICAST_IF, LENS | VALS, "any index is taken"},
     {IPPROTO_IPV6, 64 /* ip6tables */, ALL, "unknown"},
     {IPPROTO_IPV6, 65, ALL, "unknown"},

@@ -119,11 +119,57 @@ static void router_says_too_big(struct sim *s, int from, int to, const uint8_t *
     wire_put(s, to, from, f, ETH_LEN + 20 + 8 + quote, ETH_LEN + 20 + 8 + quote, &plain, false);
 }
 
+/* The same for IPv6 (RFC 4443 3.2). */
+static void router_says_too_big6(struct sim *s, int from, int to, const uint8_t *frame,
+                                 uint32_t len) {
+    static const struct pkt_tx plain;
+    uint8_t f[ETH_LEN + 40 + 8 + 60], sum[40 + 8 + 60];
+    uint32_t quote = UST_MIN(60u, len - ETH_LEN), icmp_len = 8 + quote;
+    memset(f, 0, sizeof f);
+    memset(sum, 0, sizeof sum);
+    memcpy(f, frame + 6, 6);
+    memcpy(f + 6, frame, 6);
+    put16(f + 12, 0x86dd);
+    uint8_t *ip = f + ETH_LEN, *icmp = ip + 40;
+    ip[0] = 0x60;
+    put16(ip + 4, icmp_len);
+    ip[6] = 58;
+    ip[7] = 60;
+    ip[8] = 0xfd;
+    ip[23] = 254;
+    memcpy(ip + 24, frame + ETH_LEN + 8, 16);
+    icmp[0] = 2;
+    put16(icmp + 6, s->wire[from][to].mtu);
+    memcpy(icmp + 8, frame + ETH_LEN, quote);
+    memcpy(sum, ip + 8, 32); /* the pseudo header */
+    put16(sum + 34, icmp_len);
+    sum[39] = 58;
+    memcpy(sum + 40, icmp, icmp_len);
+    put16(icmp + 2, ip_sum(sum, 40 + icmp_len));
+    wire_put(s, to, from, f, ETH_LEN + 40 + icmp_len, ETH_LEN + 40 + icmp_len, &plain, false);
+}
+
+static bool router_passes6(struct sim *s, int from, int to, const uint8_t *bytes, uint32_t len,
+                           const struct pkt_tx *p) {
+    struct sim_wire *w = &s->wire[from][to];
+    uint32_t size = len - ETH_LEN;
+    if (p->gso)
+        size = UST_MIN(size, 40u + (uint32_t)(bytes[ETH_LEN + 52] >> 4) * 4 + p->gso_size);
+    if (size <= w->mtu)
+        return true;
+    w->too_big++;
+    if (!w->mtu_mute)
+        router_says_too_big6(s, from, to, bytes, len);
+    return false;
+}
+
 /* False: the router keeps it. */
 static bool router_passes(struct sim *s, int from, int to, const uint8_t *bytes, uint32_t len,
                           const struct pkt_tx *p) {
     struct sim_wire *w = &s->wire[from][to];
     const uint8_t *ip = bytes + ETH_LEN;
+    if (w->mtu && len > ETH_LEN + 60 && get16(bytes + 12) == 0x86dd)
+        return router_passes6(s, from, to, bytes, len, p);
     if (w->mtu == 0 || len < ETH_LEN + 20 || get16(bytes + 12) != 0x0800)
         return true;
     uint32_t size = len - ETH_LEN;
@@ -140,6 +186,12 @@ static bool router_passes(struct sim *s, int from, int to, const uint8_t *bytes,
 /* Congestion experienced (RFC 3168 5), with the header checksum put right. */
 static void mark_ce(struct sim *s, struct sim_wire *w, uint8_t *bytes, uint32_t len) {
     uint8_t *ip = bytes + ETH_LEN;
+    if (w->ce_ppm && len > ETH_LEN + 40 && get16(bytes + 12) == 0x86dd && (ip[1] & 0x30) &&
+        chance(s, w->ce_ppm)) {
+        ip[1] |= 0x30; /* no checksum in IPv6 */
+        w->marked++;
+        return;
+    }
     if (w->ce_ppm == 0 || len < ETH_LEN + 20 || get16(bytes + 12) != 0x0800 || (ip[1] & 3) == 0 ||
         !chance(s, w->ce_ppm))
         return;
@@ -411,10 +463,14 @@ int sim_add_host(struct sim *s, uint64_t mem_bytes, uint32_t mtu, uint32_t featu
         abort();
     h->mac = (struct ust_mac){{0x02, 0, 0, 0, 0, (uint8_t)(i + 1)}};
     h->addr = addr_from_ip4(0x0a000001u + (uint32_t)i);
+    if (s->ip6)
+        h->addr = (struct ust_addr){{0xfd, [15] = (uint8_t)(i + 1)}};
     h->app_at_ns = TIME_NEVER;
     if (stack_up(h->st, s->now_ns, &h->mac, mtu, features, gso_max) < 0)
         abort();
-    if (net_addr_add(&h->st->net, s->now_ns, &h->addr, 96 + 24, false, true) < 0)
+    const struct nd_cfg nd = {.on = s->ip6};
+    if (nd_start(&h->st->net, s->now_ns, &nd) < 0 ||
+        net_addr_add(&h->st->net, s->now_ns, &h->addr, s->ip6 ? 64 : 96 + 24, false, true) < 0)
         abort();
     return i;
 }

@@ -25,7 +25,7 @@ struct sim_wire {      /* one direction */
     bool dead;      /* black hole */
     bool early; /* reordered frames go without the delay, as in link/fault; else they come late */
     uint32_t
-        mtu; /* of a router on the way: larger IPv4 packets with DF are answered by ICMP; 0: none */
+        mtu; /* of a router on the way: larger packets are answered by ICMP (IPv4: with DF; IPv6: all); 0: none */
     bool mtu_mute;   /* the router drops them without a word */
     uint32_t ce_ppm; /* ECN-capable packets marked */
     /* state */
@@ -63,6 +63,7 @@ struct sim_host {
 };
 
 struct sim {
+    bool ip6; /* set before hosts are added: they speak IPv6 */
     uint64_t now_ns;
     uint64_t seed;
     struct rng rng;
@@ -92,7 +93,7 @@ struct sim {
 
 struct sim *sim_new(uint64_t seed);
 void sim_free(struct sim *s);
-/* Adds a stack with address 10.0.0.(index+1)/24; the neighbours resolve by ARP over the simulated wire. features: LINK_F_*. */
+/* Adds a stack with address 10.0.0.(index+1)/24, or fd00::(index+1)/64; the neighbours resolve by ARP or ND over the simulated wire. features: LINK_F_*. */
 int sim_add_host(struct sim *s, uint64_t mem_bytes, uint32_t mtu, uint32_t features,
                  uint32_t gso_max, const struct tcp_cfg *tcp);
 struct stack *sim_stack(struct sim *s, int host);
