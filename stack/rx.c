@@ -41,6 +41,7 @@ static enum drop rx_upper4(struct stack *st, uint64_t now_ns, const struct ip_rx
     return DROP_IP4_PROTO;
 }
 
+/* RFC 8200 4.1 MUST-2; RFC 8200 4.7 MUST-14 */
 static enum drop rx_upper6(struct stack *st, uint64_t now_ns, const struct ip_rx *rx) {
     if (rx->proto == IP_PROTO_ICMP6)
         return rx_icmp6(st, now_ns, rx);

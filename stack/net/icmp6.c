@@ -74,6 +74,7 @@ bool icmp6_quote(struct ust_slice packet, struct ip_error *e) {
     return true;
 }
 
+/* RFC 8200 5 MUST-15 */
 static enum drop rx_error(struct net *n, uint64_t now_ns, const struct ip_rx *rx,
                           const struct icmp6_hdr *h, struct ust_slice body, struct ip_error *e) {
     memset(e, 0, sizeof *e);

@@ -7,6 +7,7 @@
 #include "wire/gso_hdr.h"
 
 /* RFC 6437 3: the same for all packets of a flow, without pattern to others. */
+/* RFC 8200 6 SHLD-1 */
 static uint32_t flow_label(const struct net *n, const struct pkt_tx *p, const struct ip_flow *f,
                            const struct ust_addr *src) {
     uint8_t key[38] = {0};
@@ -36,6 +37,7 @@ static void push_fragment(struct pkt_tx *p, const struct ip6_hdr *h, const struc
 }
 
 /* RFC 8200 4.5: only the source does it. */
+/* RFC 8200 4.5 MUST-12, MUST-13 */
 static int send_fragments(struct net *n, uint64_t now_ns, const struct hop *hop, struct pkt_tx *p,
                           const struct ip6_hdr *h, uint32_t mtu) {
     struct cargo cg;

@@ -39,6 +39,7 @@ static bool dst_is_ours(const struct net *n, const struct ip_rx *rx) {
 
 /* ---- extension headers ---- */
 
+/* RFC 8200 4.2 MUST-4 */
 static enum drop rx_options(struct net *n, uint64_t now_ns, struct walk *w,
                             const struct ip6_ext *x) {
     uint32_t bad = 0, at = off_of(w) + 2;
@@ -63,6 +64,7 @@ static enum drop rx_options(struct net *n, uint64_t now_ns, struct walk *w,
 }
 
 /* RFC 8200 4.4, RFC 5095 3: no type is ours to forward by. */
+/* RFC 8200 4.4 MUST-5 */
 static enum drop rx_routing(struct net *n, uint64_t now_ns, struct walk *w,
                             const struct ip6_ext *x) {
     if (x->segments_left == 0)
@@ -88,6 +90,7 @@ static enum drop rx_ext(struct net *n, uint64_t now_ns, struct walk *w) {
 /* ---- fragments ---- */
 
 /* RFC 7112 5: the first fragment holds all headers, the upper layer's too. */
+/* RFC 8200 4.5 MUST-11 */
 static bool chain_is_whole(struct ust_slice packet) {
     uint8_t proto;
     uint32_t off, frag_off, need = 0;
@@ -100,6 +103,7 @@ static bool chain_is_whole(struct ust_slice packet) {
     return packet.len - off >= need;
 }
 
+/* RFC 8200 4.5 MUST-6, MUST-7, MUST-10 */
 static enum drop rx_fragment(struct net *n, uint64_t now_ns, struct walk *w) {
     struct ip_rx *rx = w->rx;
     struct ip6_frag f;
@@ -162,6 +166,7 @@ static enum drop rx_fragment(struct net *n, uint64_t now_ns, struct walk *w) {
 /* ---- all of them ---- */
 
 /* Up to the upper layer, which is w->next then. DROP_COUNT: a fragment, kept. */
+/* RFC 8200 4.1 MUST-1, MUST-3 */
 static enum drop walk_headers(struct net *n, uint64_t now_ns, struct walk *w) {
     for (int i = 0; i < EXT_MAX; i++) {
         enum drop d;

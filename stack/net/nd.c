@@ -96,6 +96,7 @@ void nd_draw_reachable(struct net *n, uint64_t now_ns) {
     n->nd.reach_ns = now_ns + REACHABLE_KEEP_NS;
 }
 
+/* RFC 4861 7.2.2 MUST-13 */
 void nd_solicit(struct net *n, uint64_t now_ns, const struct ust_addr *target,
                 const struct ust_mac *mac) {
     if (n->nd.reach_ns <= now_ns)
@@ -108,6 +109,7 @@ void nd_solicit(struct net *n, uint64_t now_ns, const struct ust_addr *target,
     nd_send(n, now_ns, &m, &src->addr, &dst, mac);
 }
 
+/* RFC 4861 7.2.4 MUST-15 */
 static void advertise(struct net *n, uint64_t now_ns, const struct ust_addr *target,
                       const struct ust_addr *dst, const struct ust_mac *mac, bool solicited) {
     struct nd_msg m = {.type = ICMP6_NA,
@@ -156,6 +158,7 @@ static struct net_addr *own_addr(struct net *n, const struct ust_addr *a) {
 }
 
 /* RFC 4861 7.2.3: the sender's address in a solicitation of any kind. */
+/* RFC 4861 7.2.3 MUST-14 */
 static void learn_sender(struct net *n, uint64_t now_ns, const struct ust_addr *src,
                          const struct ust_mac *mac) {
     enum neigh_action act;
@@ -166,6 +169,7 @@ static void learn_sender(struct net *n, uint64_t now_ns, const struct ust_addr *
         net_neigh_act(n, now_ns, nb, act);
 }
 
+/* RFC 4861 7.1.1 MUST-11; RFC 4862 5.4.3 MUST-4 */
 static enum drop rx_ns(struct net *n, uint64_t now_ns, const struct ip_rx *rx,
                        const struct nd_msg *m) {
     struct ust_addr group = nd_solicited_node(&m->target);
@@ -196,6 +200,7 @@ static enum drop rx_ns(struct net *n, uint64_t now_ns, const struct ip_rx *rx,
     return advertise_resolved(n, now_ns, &m->target, &rx->src);
 }
 
+/* RFC 4861 7.1.2 MUST-12; RFC 4861 7.3.3 MUST-19; RFC 4862 5.4.4 MUST-6 */
 static enum drop rx_na(struct net *n, uint64_t now_ns, const struct ip_rx *rx,
                        const struct nd_msg *m) {
     if (rx->dst_multicast && m->solicited) /* RFC 4861 7.1.2 */

@@ -8,6 +8,7 @@
 #define DAD_TRANSMITS 1   /* RFC 4862 5.1 */
 #define DAD_LOOPED_MORE 3 /* RFC 7527 4.1: probes after one that came back */
 
+/* RFC 4862 5.4 MUST-2 */
 void nd_addr_start(struct net *n, uint64_t now_ns, struct net_addr *a) {
     net_addr_set_state(n, now_ns, a, NET_ADDR_PROBING);
     a->dad_left = DAD_TRANSMITS;
@@ -17,6 +18,7 @@ void nd_addr_start(struct net *n, uint64_t now_ns, struct net_addr *a) {
     net_timer_arm(n);
 }
 
+/* RFC 4862 5.4.2 MUST-3 */
 static void probe(struct net *n, uint64_t now_ns, struct net_addr *a) {
     static const struct ust_addr any = {{0}};
     uint64_t r = rng_u64(&n->c->rng);
@@ -44,6 +46,7 @@ void nd_addr_tick(struct net *n, uint64_t now_ns, struct net_addr *a) {
         nd_rs_tick(n, now_ns); /* from the new address, so that the answer needs no group */
 }
 
+/* RFC 4862 5.4.3 MUST-5; RFC 4862 5.4.5 MUST-7 */
 bool nd_addr_conflict(struct net *n, uint64_t now_ns, struct net_addr *a, const struct ust_mac *mac,
                       const uint8_t *nonce) {
     if (nonce && memcmp(nonce, a->nonce, sizeof a->nonce) == 0) {

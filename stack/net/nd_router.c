@@ -28,6 +28,7 @@ void nd_rs_start(struct net *n, uint64_t now_ns) {
         now_ns + NS_PER_S; /* at the latest; the link-local address' DAD ends about then */
 }
 
+/* RFC 4861 6.3.7 MUST-10 */
 void nd_rs_tick(struct net *n, uint64_t now_ns) {
     struct nd *nd = &n->nd;
     static const struct ust_addr any = {{0}};
@@ -142,6 +143,7 @@ static struct ust_addr prefix_of(const struct ust_addr *a, unsigned plen) {
     return p;
 }
 
+/* RFC 4861 6.3.4 MUST-5, MUST-6 */
 static void rx_params(struct net *n, uint64_t now_ns, const struct nd_msg *m) {
     struct nd *nd = &n->nd;
     if (m->hop_limit)
@@ -161,6 +163,7 @@ static void rx_params(struct net *n, uint64_t now_ns, const struct nd_msg *m) {
 
 static uint32_t metric_of(int8_t pref) { return (uint32_t)(METRIC_BASE - pref * METRIC_STEP); }
 
+/* RFC 4861 6.3.4 MUST-7 */
 static void rx_routes(struct net *n, uint64_t now_ns, const struct nd_msg *m,
                       const struct ust_addr *router) {
     static const struct ust_addr any = {{0}};
@@ -192,6 +195,7 @@ static void rx_prefixes(struct net *n, uint64_t now_ns, const struct nd_msg *m,
     }
 }
 
+/* RFC 4861 6.1.2 MUST-4 */
 enum drop nd_rx_ra(struct net *n, uint64_t now_ns, const struct ip_rx *rx, const struct nd_msg *m) {
     struct nd *nd = &n->nd;
     if (!addr6_is_link_local(&rx->src)) /* RFC 4861 6.1.2 */
@@ -228,6 +232,7 @@ enum drop nd_rx_ra(struct net *n, uint64_t now_ns, const struct ip_rx *rx, const
 /* ---- redirects ---- */
 
 /* RFC 4861 8.1: from the router that is in use for that destination; to a router's link-local address, or to the destination itself, which then is on-link. */
+/* RFC 4861 8.1 MUST-20; RFC 4861 8.3 SHLD-1 */
 enum drop nd_rx_redirect(struct net *n, uint64_t now_ns, const struct ip_rx *rx,
                          const struct nd_msg *m) {
     static const struct ust_addr any = {{0}};

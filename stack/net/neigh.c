@@ -220,6 +220,7 @@ struct neigh *neigh_learn(struct neigh_table *t, uint64_t now_ns, const struct u
     return n;
 }
 
+/* RFC 4861 7.2.5 MUST-16 */
 struct neigh *neigh_learn_na(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a,
                              const struct ust_mac *mac, bool solicited, bool override, bool router,
                              bool *was_router, enum neigh_action *act) {
@@ -246,6 +247,7 @@ struct neigh *neigh_learn_na(struct neigh_table *t, uint64_t now_ns, const struc
     return n;
 }
 
+/* RFC 4861 7.3.1 MUST-17 */
 void neigh_confirm(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *a) {
     struct neigh *n = neigh_find(t, a);
     if (!n || n->pinned)
@@ -263,6 +265,7 @@ void neigh_doubt(struct neigh_table *t, uint64_t now_ns, const struct ust_addr *
         set_state(t, now_ns, n, NEIGH_STALE);
 }
 
+/* RFC 4861 7.3.3 MUST-18 */
 enum neigh_action neigh_timer(struct neigh_table *t, uint64_t now_ns, struct neigh *n) {
     switch ((enum neigh_state)n->state) {
     case NEIGH_INCOMPLETE:

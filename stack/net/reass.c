@@ -63,6 +63,7 @@ static struct survey survey_of(const struct reass *r, const struct ip_rx *rx, ui
     return s;
 }
 
+/* RFC 8200 4.5 MUST-8 */
 static struct reass_dgram *dgram_new(struct reass *r, uint64_t now_ns, const struct ip_rx *rx,
                                      uint32_t id) {
     struct reass_dgram *d = slab_alloc(&r->c->arena, SLAB_REASS);
@@ -107,6 +108,7 @@ static bool make_room(struct reass *r, const struct survey *s, struct reass_dgra
 }
 
 /* The rest of the datagram is of no use: an attack (RFC 1858, RFC 5722) or damage. Its fragments are refused until it times out. */
+/* RFC 8200 4.5 MUST-9 */
 static enum drop poison(struct reass *r, struct reass_dgram *d, enum drop why) {
     free_frags(r, d);
     d->poisoned = true;

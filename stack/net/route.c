@@ -167,6 +167,7 @@ void route_gw_alive(struct net *n, const struct ust_addr *gw) {
     }
 }
 
+/* RFC 4861 6.3.5 MUST-8 */
 void route_tick(struct net *n, uint64_t now_ns) {
     for (uint32_t i = 0; i < n->route_hi; i++) {
         struct route *r = &n->route[i];
@@ -198,6 +199,7 @@ uint64_t route_deadline(const struct net *n) {
 /* ---- the way to an address ---- */
 
 /* Longest prefix, then a living gateway, then the metric, then the first. */
+/* RFC 4861 6.3.6 MUST-9 */
 static bool route_is_better(const struct route *r, const struct route *than) {
     if (r->plen != than->plen)
         return r->plen > than->plen;
@@ -274,6 +276,7 @@ static int path4(const struct net *n, const struct ust_addr *dst, struct net_pat
 }
 
 /* RFC 4861 5.2: next-hop determination. */
+/* RFC 4861 5.2 MUST-3 */
 static int path6(const struct net *n, const struct ust_addr *dst, uint16_t prefs,
                  struct net_path *out) {
     const struct net_addr *on = subnet_lookup(n, dst);

@@ -103,6 +103,7 @@ static int add(struct net *n, uint64_t now_ns, const struct ust_addr *prefix,
     return 0;
 }
 
+/* RFC 4862 5.3 MUST-1 */
 int slaac_link_local(struct net *n, uint64_t now_ns) {
     static const struct ust_addr none = {{0}};
     const struct lives for_ever = {TIME_NEVER, TIME_NEVER};
@@ -124,6 +125,7 @@ static void add_temporary(struct net *n, uint64_t now_ns, const struct ust_addr 
 /* ---- prefixes ---- */
 
 /* RFC 4862 5.5.3 (e): nobody can take an address from us at once by a short lifetime. */
+/* RFC 4862 5.5.3 MUST-9 */
 static void renew_stable(uint64_t now_ns, struct net_addr *a, const struct nd_prefix *p) {
     uint64_t valid = until(now_ns, p->valid_s);
     uint64_t two_hours = now_ns + TWO_HOURS_S * NS_PER_S;
@@ -149,6 +151,7 @@ static uint32_t made_cnt(const struct net *n) {
     return cnt;
 }
 
+/* RFC 4862 5.5.3 MUST-8 */
 void slaac_prefix(struct net *n, uint64_t now_ns, const struct nd_prefix *p,
                   const struct ust_addr *router) {
     if (p->plen != 64 || p->preferred_s > p->valid_s) /* RFC 4862 5.5.3 (c), (d) */
@@ -225,6 +228,7 @@ static void trace(struct net *n, uint64_t now_ns, const struct net_addr *a, cons
         trace_line(&n->c->trace, now_ns, TRACE_ND, "address %s %s", addr_str(&a->addr, s), what);
 }
 
+/* RFC 4862 5.5.4 MUST-10 */
 void slaac_tick(struct net *n, uint64_t now_ns) {
     for (uint32_t i = 0; i < n->addr_hi; i++) {
         struct net_addr *a = &n->addr[i];

@@ -54,6 +54,7 @@ struct want {
 };
 
 /* Is a better than b? The rules in their order; none decides: the one that was first stays. */
+/* RFC 4862 5.5.4 SHLD-1 */
 static bool is_better(const struct want *w, const struct net_addr *a, const struct net_addr *b) {
     if (addr_eq(&b->addr, w->dst)) /* rule 1 */
         return false;

@@ -42,7 +42,7 @@ int tcp_bind(struct tcp *t, struct tcb *tb, const struct ust_addr *a, uint16_t p
                  : port_bind_ephemeral(&t->ports, &t->c->rng, &tb->bind, false);
     if (r < 0)
         return r;
-    tb->bind_user = port != 0; /* a port that we chose goes with the connection */
+    tb->bind_user = port != 0;       /* a port that we chose goes with the connection */
     tb->ep.lport = tb->ep.rport = 0; /* of a connection that was refused before */
     return 0;
 }

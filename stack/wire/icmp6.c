@@ -14,6 +14,7 @@ WIRE_ASSERT_OFF(icmp6_wire, csum, ICMP6_CSUM_OFF);
 
 static bool is_echo(uint8_t type) { return type == ICMP6_ECHO || type == ICMP6_ECHO_REPLY; }
 
+/* RFC 8200 8.1 MUST-16 */
 enum drop icmp6_parse(struct ust_slice s, const struct ust_addr *src, const struct ust_addr *dst,
                       bool csum_ok, struct icmp6_hdr *h, struct ust_slice *payload) {
     struct icmp6_wire w;

@@ -104,6 +104,7 @@ static void parse_dnssl(struct ust_slice v, struct nd_msg *m) {
 }
 
 /* v: one option, type and length included. */
+/* RFC 4861 4.6 MUST-2 */
 static void parse_option(struct ust_slice v, struct nd_msg *m) {
     switch (v.p[0]) {
     case OPT_SLLA:
@@ -185,6 +186,7 @@ static void parse_fixed(const uint8_t *p, struct nd_msg *m) {
     }
 }
 
+/* RFC 4861 4.6 MUST-1 */
 enum drop nd_parse(struct ust_slice s, uint8_t hop_limit, struct nd_msg *m) {
     memset(m, 0, sizeof *m);
     if (hop_limit != 255)

@@ -13,6 +13,7 @@ WIRE_ASSERT_OFF(udp_wire, csum, UDP_CSUM_OFF);
 static const be16_t no_csum;
 
 /* s: the datagram as its length field says. */
+/* RFC 8200 8.1 MUST-17 */
 static bool csum_is_good(struct ust_slice s, const struct udp_wire *w, const struct ust_addr *src,
                          const struct ust_addr *dst) {
     struct csum c = {0};

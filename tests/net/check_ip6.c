@@ -119,6 +119,7 @@ static const struct ext_case {
     {"11 to a group", 60, 0xde, "ff02::1", DROP_IP6_OPTION_TELL, false, 0, 0},
 };
 
+/* RFC 8200 4.2 MUST-4 */
 START_TEST(ext_option_actions)
 {
     const struct ext_case *c = &ext_cases[_i];
@@ -161,6 +162,7 @@ START_TEST(ext_malformed)
 END_TEST
 
 /* Hop-by-hop stands first or not at all: elsewhere its number is unrecognized (RFC 8200 4.1, 4.3). */
+/* RFC 8200 4.1 MUST-3 */
 START_TEST(ext_hop_by_hop_first_only)
 {
     const uint8_t dst[8] = {0, 0, 1, 4}, hop[8] = {17, 0, 1, 4};
@@ -173,6 +175,7 @@ START_TEST(ext_hop_by_hop_first_only)
 }
 END_TEST
 
+/* RFC 8200 4.4 MUST-5 */
 START_TEST(ext_routing)
 {
     static const uint8_t types[] = {0, 2, 4, 77};
@@ -239,6 +242,7 @@ START_TEST(frag_two_at_once)
 }
 END_TEST
 
+/* RFC 8200 4.5 MUST-9 */
 START_TEST(frag_overlap_drops_all)
 {
     ck_assert_int_eq(frag(1, 0, 64, true), DROP_COUNT);
@@ -252,6 +256,7 @@ START_TEST(frag_overlap_drops_all)
 }
 END_TEST
 
+/* RFC 8200 4.5 MUST-10 */
 START_TEST(frag_atomic_stands_alone)
 {
     ck_assert_int_eq(frag(1, 0, 64, true), DROP_COUNT);
@@ -263,6 +268,7 @@ START_TEST(frag_atomic_stands_alone)
 }
 END_TEST
 
+/* RFC 8200 4.5 MUST-6, MUST-7 */
 START_TEST(frag_malformed)
 {
     ck_assert_int_eq(frag(1, 0, 63, true), DROP_FRAG6_LEN);
@@ -276,6 +282,7 @@ START_TEST(frag_malformed)
 END_TEST
 
 /* RFC 7112 5: a first fragment whose headers go on in the next one. */
+/* RFC 8200 4.5 MUST-11 */
 START_TEST(frag_first_has_all_headers)
 {
     const struct {
@@ -295,6 +302,7 @@ START_TEST(frag_first_has_all_headers)
 }
 END_TEST
 
+/* RFC 8200 4.5 MUST-8 */
 START_TEST(frag_timeout)
 {
     ck_assert_int_eq(frag(1, 0, 64, true), DROP_COUNT);
@@ -310,6 +318,7 @@ START_TEST(frag_timeout)
 END_TEST
 
 /* Headers in front of the fragment header stay, and the last Next Header is mended. */
+/* RFC 8200 4.1 MUST-1 */
 START_TEST(frag_behind_options)
 {
     const uint8_t opts[8] = {44, 0, 1, 4};
@@ -339,6 +348,7 @@ static int send(const char *dst, size_t len, struct ip_flow extra) {
     return fix_send(f, &extra, len);
 }
 
+/* RFC 8200 6 SHLD-1 */
 START_TEST(out_header)
 {
     ck_assert_int_eq(send("2001:db8:9::1", 100, (struct ip_flow){.tos = 0x17}), 0);
@@ -370,6 +380,7 @@ START_TEST(out_header)
 END_TEST
 
 /* What was sent in fragments comes together again. */
+/* RFC 8200 4.5 MUST-12, MUST-13 */
 START_TEST(out_fragments)
 {
     static uint8_t got[70000];
@@ -420,6 +431,7 @@ static enum drop too_big(const char *from, const char *inner_dst, uint32_t mtu) 
     return fix6_rx_icmp(f, from, "2001:db8::2", 64, b, sizeof b);
 }
 
+/* RFC 8200 5 MUST-15 */
 START_TEST(out_path_mtu)
 {
     struct ust_addr dst = ip("2001:db8:9::1");
@@ -617,6 +629,7 @@ static void add_marked(const char *text) {
         mark == 'R' ? "fe80::1" : NULL);
 }
 
+/* RFC 4862 5.5.4 SHLD-1 */
 START_TEST(source_rules)
 {
     const struct src_case *c = &src_cases[_i];

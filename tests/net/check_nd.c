@@ -52,6 +52,7 @@ static const struct ns_case {
     {"target a group", "fe80::1", "ff02::1:ff00:2", "ff02::1", true, DROP_ND_TARGET, NULL, false},
 };
 
+/* RFC 4861 7.1.1 MUST-11; RFC 4861 7.2.3 MUST-14; RFC 4861 7.2.4 MUST-15 */
 START_TEST(ns_table)
 {
     const struct ns_case *c = &ns_cases[_i];
@@ -95,6 +96,7 @@ START_TEST(ns_without_an_address_is_resolved_first)
 }
 END_TEST
 
+/* RFC 4861 7.1.2 MUST-12 */
 START_TEST(bad_messages)
 {
     uint8_t b[32] = {ICMP6_NS};
@@ -188,6 +190,7 @@ static void bring(enum neigh_state want) {
         fix_advance(f, NEIGH_DELAY_NS + NS_PER_MS);
 }
 
+/* RFC 4861 7.2.5 MUST-16 */
 START_TEST(na_table)
 {
     const struct na_case *c = &na_cases[_i];
@@ -224,6 +227,7 @@ START_TEST(na_table)
 END_TEST
 
 /* The whole life: asked, answered, used, probed, given up. */
+/* RFC 4861 7.2.2 MUST-13; RFC 4861 7.3.1 MUST-17; RFC 4861 7.3.3 MUST-18 */
 START_TEST(nud)
 {
     struct ip_flow fl = {.dst = ip("2001:db8::1"), .proto = 17};
@@ -276,6 +280,7 @@ END_TEST
 
 /* ---- duplicate address detection ---- */
 
+/* RFC 4862 5.4 MUST-2; RFC 4862 5.4.2 MUST-3 */
 START_TEST(dad_passes)
 {
     ck_assert_int_eq(nd_start(f->net, f->now, &fix6_cfg), 0);
@@ -293,6 +298,7 @@ START_TEST(dad_passes)
 END_TEST
 
 /* RFC 4862 5.4.3, 5.4.4: somebody has it (an advertisement), or wants it too (a solicitation). */
+/* RFC 4862 5.4.3 MUST-5; RFC 4862 5.4.4 MUST-6; RFC 4862 5.4.5 MUST-7 */
 START_TEST(dad_conflict)
 {
     struct ust_addr a = ip("2001:db8::9");
@@ -319,6 +325,7 @@ START_TEST(dad_conflict)
 END_TEST
 
 /* Somebody who asks where our tentative address is has not got it (RFC 4862 5.4.3). */
+/* RFC 4862 5.4.3 MUST-4 */
 START_TEST(dad_is_not_answered_for)
 {
     struct ust_addr a = ip("2001:db8::9");
@@ -376,6 +383,7 @@ static void advertise(const char *prefix, uint32_t valid_s, uint32_t preferred_s
     fix_flush(f);
 }
 
+/* RFC 4862 5.3 MUST-1 */
 START_TEST(iid_eui64)
 {
     start(ND_IID_EUI64, false);
@@ -476,6 +484,7 @@ END_TEST
 
 /* ---- router solicitation and advertisement ---- */
 
+/* RFC 4861 6.3.7 MUST-10 */
 START_TEST(rs_until_answered)
 {
     int cnt = 0;
@@ -506,6 +515,7 @@ START_TEST(rs_until_answered)
 }
 END_TEST
 
+/* RFC 4861 6.1.2 MUST-4 */
 START_TEST(ra_is_believed_or_not)
 {
     struct fix6_ra ra = {.lifetime_s = 1800};
@@ -521,6 +531,7 @@ START_TEST(ra_is_believed_or_not)
 }
 END_TEST
 
+/* RFC 4861 5.2 MUST-3; RFC 4861 6.3.4 MUST-7; RFC 4861 6.3.5 MUST-8 */
 START_TEST(ra_router_lifetime)
 {
     struct ust_addr dst = ip("2001:4::1");
@@ -571,6 +582,7 @@ START_TEST(ra_preference_and_routes)
 END_TEST
 
 /* RFC 4861 6.3.6: a router that does not answer gives way. */
+/* RFC 4861 6.3.6 MUST-9; RFC 4861 7.3.3 MUST-19 */
 START_TEST(ra_second_router)
 {
     struct ust_addr dst = ip("2001:4::1"), gw = ip("fe80::1");
@@ -609,6 +621,7 @@ START_TEST(ra_second_router)
 }
 END_TEST
 
+/* RFC 4861 6.3.4 MUST-5, MUST-6 */
 START_TEST(ra_parameters)
 {
     struct ust_addr dst = ip("2001:db8::1"), dst4 = ip("10.0.0.1");
@@ -679,6 +692,7 @@ static const struct {
     {9000, 0, 7200},      {3600, 0, 3600},
 };
 
+/* RFC 4862 5.5.3 MUST-9 */
 START_TEST(slaac_two_hours)
 {
     start(ND_IID_STABLE, false);
@@ -698,6 +712,7 @@ START_TEST(slaac_two_hours)
 }
 END_TEST
 
+/* RFC 4862 5.5.4 MUST-10 */
 START_TEST(slaac_lifetimes)
 {
     start(ND_IID_STABLE, false);
@@ -733,6 +748,7 @@ static const struct {
     {"everything is on-link", "::", 0, FIX6_L, 7200, 3600, 0, 0},
 };
 
+/* RFC 4862 5.5.3 MUST-8 */
 START_TEST(slaac_prefixes)
 {
     start(ND_IID_STABLE, false);
@@ -786,6 +802,7 @@ static enum drop redirect(const char *from, const char *target, const char *dst)
     return fix6_rx_icmp(f, from, "2001:db8::2", 255, b, sizeof b);
 }
 
+/* RFC 4861 8.1 MUST-20; RFC 4861 8.3 SHLD-1 */
 START_TEST(redirects)
 {
     via("2001:4::1", "fe80::1");

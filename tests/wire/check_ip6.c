@@ -226,6 +226,7 @@ END_TEST
 
 /* ---- ICMPv6 ---- */
 
+/* RFC 8200 8.1 MUST-16 */
 START_TEST(icmp6_round_trip)
 {
     static const uint8_t types[] = {1, 2, 3, 4, 128, 129, 200};
@@ -394,6 +395,7 @@ static const struct {
     {"DNSSL with odd characters", {31, 2, 0, 0, 0, 0, 0, 9, 3, 'a', '/', 'c'}, 16, DROP_NONE},
 };
 
+/* RFC 4861 4.6 MUST-1, MUST-2 */
 START_TEST(nd_options_table)
 {
     uint8_t b[16 + 24] = {134};

@@ -86,6 +86,7 @@ static const struct {
      false,
      DROP_NONE,
      4},
+    /* RFC 8200 8.1 MUST-17 */
     {"no checksum over IPv6",
      {0, 1, 0, 2, 0, 12, 0, 0, 1, 2, 3, 4},
      12,
