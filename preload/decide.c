@@ -9,6 +9,7 @@
 #include "decide.h"
 #include "fdtab.h"
 #include "signals.h"
+#include "stdio_calls.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -59,6 +60,8 @@ static void attach_inherited(char **envp) {
             if (!cfg.valid)
                 cfg = *host_config();
             adopt_stack();
+            for (int fd = 0; fd < 3; fd++)
+                stdio_follow(fd);
         }
         return;
     }

@@ -2,6 +2,7 @@
 /* More numbers for one socket: dup, dup2, dup3, fcntl(F_DUPFD). The kernel makes the number from the placeholder, and the table follows. */
 #include "decide.h"
 #include "fdtab.h"
+#include "stdio_calls.h"
 
 #include <unistd.h>
 
@@ -46,7 +47,9 @@ int dup2(int fd, int to) {
     if (fd == to || !concerns_us(fd, to))
         return real.dup2(fd, to);
     enter();
-    return (int)leave_ret(do_dup3(fd, to, 0));
+    int r = (int)leave_ret(do_dup3(fd, to, 0));
+    stdio_follow(r);
+    return r;
 }
 
 int __dup2(int fd, int to) { return dup2(fd, to); }
@@ -55,7 +58,9 @@ int dup3(int fd, int to, int flags) {
     if (fd == to || !concerns_us(fd, to))
         return real.dup3(fd, to, flags);
     enter();
-    return (int)leave_ret(do_dup3(fd, to, flags));
+    int r = (int)leave_ret(do_dup3(fd, to, flags));
+    stdio_follow(r);
+    return r;
 }
 
 long fd_dup_from(int fd, int from, bool cloexec) {
@@ -69,5 +74,7 @@ int dup(int fd) {
     if (!concerns_us(fd, -1))
         return real.dup(fd);
     enter();
-    return (int)leave_ret(fd_dup_from(fd, 0, false));
+    int r = (int)leave_ret(fd_dup_from(fd, 0, false));
+    stdio_follow(r);
+    return r;
 }

@@ -6,6 +6,7 @@
 #include "decide.h"
 #include "fdtab.h"
 #include "iface.h"
+#include "stdio_calls.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -53,7 +54,10 @@ static int fcntl_any(int fd, int cmd, void *arg) {
     if ((cmd == F_GETFL || cmd == F_SETFL) && fd_lookup(fd) && call_begin(&c, "fcntl", fd))
         return (int)call_end(&c, do_fcntl(&c, cmd, val));
     enter();
-    return (int)leave_ret(entry_fcntl(fd, cmd, val));
+    int r = (int)leave_ret(entry_fcntl(fd, cmd, val));
+    if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+        stdio_follow(r);
+    return r;
 }
 
 static inline bool passes(int fd) {

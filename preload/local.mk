@@ -39,6 +39,7 @@ libuserstack_la_SOURCES += preload/place.c
 libuserstack_la_SOURCES += preload/poll_calls.c
 libuserstack_la_SOURCES += preload/privilege.c
 libuserstack_la_SOURCES += preload/process.c
+libuserstack_la_SOURCES += preload/rare.c
 libuserstack_la_SOURCES += preload/real.c
 libuserstack_la_SOURCES += preload/real.h
 libuserstack_la_SOURCES += preload/recv.c
@@ -48,6 +49,8 @@ libuserstack_la_SOURCES += preload/sendfile.c
 libuserstack_la_SOURCES += preload/sigcalls.c
 libuserstack_la_SOURCES += preload/signal.c
 libuserstack_la_SOURCES += preload/signals.h
+libuserstack_la_SOURCES += preload/stdio_calls.c
+libuserstack_la_SOURCES += preload/stdio_calls.h
 libuserstack_la_SOURCES += preload/syscall.c
 libuserstack_la_SOURCES += preload/uiter.c
 libuserstack_la_SOURCES += preload/user.c
@@ -66,3 +69,4 @@ preload/exports.map: $(top_srcdir)/preload/calls.def $(top_srcdir)/scripts/gen-e
 CLEANFILES += preload/exports.map
 
 include preload/cmd/local.mk
+EXTRA_DIST += preload/calls.not

@@ -7,6 +7,7 @@
  */
 #include "decide.h"
 #include "signals.h"
+#include "stdio_calls.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -146,7 +147,10 @@ static void end_sockets(void) {
 }
 
 /* exit() runs it after the program's own handlers. */
-__attribute__((destructor)) static void at_exit(void) { end_sockets(); }
+__attribute__((destructor)) static void at_exit(void) {
+    stdio_flush();
+    end_sockets();
+}
 
 void _exit(int status) {
     end_sockets();

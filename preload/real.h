@@ -16,7 +16,9 @@
 #include <poll.h>
 #include <resolv.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -59,6 +61,8 @@ EXPORT int execl(const char *path, const char *arg, ...);
 EXPORT int execle(const char *path, const char *arg, ...);
 EXPORT int execlp(const char *file, const char *arg, ...);
 EXPORT void closefrom(int first);
+EXPORT int dprintf(int fd, const char *fmt, ...);
+EXPORT int __dprintf_chk(int fd, int flag, const char *fmt, ...);
 EXPORT void freeaddrinfo(struct addrinfo *list);
 EXPORT void freeifaddrs(struct ifaddrs *list);
 EXPORT void _exit(int status) __attribute__((noreturn));

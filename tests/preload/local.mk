@@ -50,3 +50,7 @@ UNIT_TESTS += tests/preload/check_names
 tests_preload_check_names_SOURCES = tests/preload/check_names.c $(BOTH_SIDES)
 tests_preload_check_names_CFLAGS = $(libuserstack_la_CFLAGS)
 tests_preload_check_names_LDADD = $(STACK_LIBS) $(CHECK_LIBS)
+UNIT_TESTS += tests/preload/check_stdio
+tests_preload_check_stdio_SOURCES = tests/preload/check_stdio.c $(BOTH_SIDES)
+tests_preload_check_stdio_CFLAGS = $(libuserstack_la_CFLAGS)
+tests_preload_check_stdio_LDADD = $(STACK_LIBS) $(CHECK_LIBS)

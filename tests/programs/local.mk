@@ -33,6 +33,7 @@ NET_TESTS += tests/programs/rsync.sh
 NET_TESTS += tests/programs/rootless.sh
 NET_TESTS += tests/programs/sshd.sh
 NET_TESTS += tests/programs/tap.sh
+NET_TESTS += tests/programs/stdio.sh
 NET_TESTS += tests/programs/tls.sh
 NET_TESTS += tests/programs/wget.sh
 LONG_TESTS += tests/programs/under_loss.sh
