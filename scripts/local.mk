@@ -10,3 +10,4 @@ EXTRA_DIST += scripts/soak scripts/mutants tests/compliance/rfc9293.txt \
 	tests/compliance/COMPLIANCE.rfc8200 tests/compliance/COMPLIANCE.rfc4861 \
 	tests/compliance/COMPLIANCE.rfc4862 \
 	tests/compliance/checklist.txt tests/compliance/COMPLIANCE.rfc9293
+EXTRA_DIST += scripts/bench-presence

@@ -1,6 +1,8 @@
 # Programs that scripts/bench runs: TEST_TOOLS += tests/bench/NAME
 
 TEST_TOOLS += tests/bench/pingpong tests/bench/datagrams tests/bench/idle_conns
+TEST_TOOLS += tests/bench/presence
+tests_bench_presence_LDADD =
 tests_bench_pingpong_LDADD =
 tests_bench_datagrams_LDADD =
 tests_bench_idle_conns_LDADD =
