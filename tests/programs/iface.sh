@@ -12,6 +12,7 @@ probe="$top_builddir/tests/programs/iface_probe"
 mac_of() { "$top_srcdir/scripts/testbed" exec "$1" stack -- cat /sys/class/net/us0/address; }
 "$top_srcdir/scripts/testbed" exec "$kernel_tb" stack -- ip link set us0 address "$(mac_of "$us_tb")"
 "$top_srcdir/scripts/testbed" exec "$kernel_tb" stack -- "$probe" > "$tmp/kernel" 2>&1 < /dev/null
+us_args=(run -i us0 -4 "$stack_ip/24" -6 none) # the kernel's end has no IPv6 there
 us "$probe" > "$tmp/us" 2>&1 < /dev/null
 if diff -u "$tmp/kernel" "$tmp/us" > "$tmp/diff"; then
     pass "$(wc -l < "$tmp/us") facts alike"
