@@ -2,6 +2,9 @@
 # Interfaces: what a program sees of the stack's is what it would see if the kernel had the stack's address on it.
 . "$(dirname "$0")/lib.sh"
 
+# The kernel's interface that it is compared with has no IPv6.
+us_args+=(-6 none)
+
 us_tb=$TB
 testbed_up
 kernel_tb=$TB
