@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Names and connections: bind, listen, connect, shutdown, getsockname, getpeername. Here undecided sockets become the stack's or the kernel's. */
+#include "worlds.h"
 #include "decide.h"
 
 #include <netinet/in.h>
@@ -44,6 +45,8 @@ static long do_bind(struct call *c, const struct sockaddr *sa, socklen_t len) {
     r = sock_bind(c->sk, c->now, s, &a, port);
     if (r == 0)
         decide_stack(s, addr_is_any(&a) ? SOCK_WHY_WILDCARD : SOCK_WHY_BIND_ADDR);
+    if (r == 0 && s->kind == SOCK_KIND_UDP)
+        both_open(c, -1);
     return r;
 }
 
@@ -61,6 +64,8 @@ static long do_listen(struct call *c, int backlog) {
     r = sock_listen(c->sk, c->now, c->s, backlog);
     if (r == 0 && c->s->where == SOCK_UNDECIDED)
         decide_stack(c->s, SOCK_WHY_LISTEN);
+    if (r == 0)
+        both_open(c, UST_MAX(backlog, 0));
     return r;
 }
 
@@ -130,6 +135,8 @@ static long do_connect(struct call *c, const struct sockaddr *sa, socklen_t len)
         r = sock_connect(c->sk, c->now, c->s, &a, port);
         if ((r == 0 || r == -EINPROGRESS) && c->s->where == SOCK_UNDECIDED)
             decide_stack(c->s, SOCK_WHY_DEST_STACK);
+        if (r == 0 && c->s->kind == SOCK_KIND_UDP)
+            both_close(c);
         if ((r != -EINPROGRESS && r != -EALREADY) || call_nonblock(c, 0))
             return r;
         r = (int)await_handshake(c, r);
@@ -209,6 +216,10 @@ int shutdown(int fd, int how) {
     struct call c;
     if (!fd_lookup(fd) || !call_begin(&c, "shutdown", fd))
         return real.shutdown(fd, how);
+    if (both_active(c.s)) {
+        SYS_CALL2(SYS_shutdown, c.fd, how);
+        c.s->kernel_half = c.s->listener == NULL || how == SHUT_WR;
+    }
     return (int)call_end(&c, sock_shutdown(c.sk, c.now, c.s, how));
 }
 

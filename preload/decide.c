@@ -139,8 +139,7 @@ bool dest_is_kernels(const struct sock *s, const struct ust_addr *a) {
 
 /* ---- to the kernel ---- */
 
-/* A number of this process under which the kernel knows the set. */
-static int epoll_fd_of(const struct epset *set) {
+int epoll_fd_of(const struct epset *set) {
     for (int fd = fd_next(-1); fd >= 0; fd = fd_next(fd))
         if (fd_epset(fd) == set)
             return fd;
@@ -158,6 +157,8 @@ static void move_member(struct socks *sk, struct sock *s, struct epitem *it) {
     if (ep < 0)
         return;
     long r = SYS_CALL4(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, &ev);
+    if (r == -EEXIST) /* its half was there already, and counted */
+        SYS_CALL4(SYS_epoll_ctl, ep, EPOLL_CTL_MOD, fd, &ev);
     if (r == 0)
         epset_kernel_member(set, EPOLL_CTL_ADD);
     TRACE(&sk->c->trace, sk->last_ns, POLL, "fd %d moves to the kernel's set %d: %ld", fd, ep, r);
@@ -189,6 +190,10 @@ int decide_kernel_prepare(struct call *c) {
                  (!s->udp || (!s->udp->connected && s->udp->rx_dgrams + s->udp->tx_dgrams == 0));
     if (!fresh)
         return -ENETUNREACH;
+    if (s->kernel_half) { /* bound there already */
+        s->kernel_half = false;
+        return 0;
+    }
     struct ust_addr a;
     uint16_t port;
     int r = sock_local(c->sk, s, &a, &port);

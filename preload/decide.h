@@ -18,6 +18,8 @@ void stack_after_fork_child(bool shares);
 bool dest_is_kernels(const struct sock *s, const struct ust_addr *a);
 /* Lock held: c->s is about to become the kernel's. If it has a port of the stack's wildcard address, so will the placeholder. 0; -ENETUNREACH: too late, it lives on the stack; or why the port cannot be had. */
 int decide_kernel_prepare(struct call *c);
+/* Lock held. A number of this process under which the kernel knows the set, or -1. */
+int epoll_fd_of(const struct epset *set);
 /* A socket that became the kernel's for its destination is about to be connected: if to a place that is not the kernel's, and it is free to go there, it is undecided again. */
 void decide_again(int fd, const struct sockaddr *sa, socklen_t len);
 

@@ -5,7 +5,7 @@
  * What a sleep leaves behind if a handler jumps out of it, or the thread is cancelled in it: nothing. The waiter and the driver's seat are given up by
  * host_wait_cancel(), the hold on the socket by sleep_cancel(), both before the handler runs.
  */
-#include "call.h"
+#include "worlds.h"
 #include "signals.h"
 
 #include <pthread.h>
@@ -205,7 +205,9 @@ int call_block(struct call *c, const struct block_rule *rule) {
         return rule->timeout_err;
 
     struct host_wait hw;
-    int err = host_wait_begin(&hw, false);
+    struct pollfd half[3] = {{.fd = c->fd, .events = POLLIN}}; /* and room for host_wait() */
+    bool both = (rule->events & POLLIN) && both_active(c->s);
+    int err = host_wait_begin(&hw, both);
     if (err)
         return err;
     err = waiter_add_sock(c->sk, hw.w, c->s, rule->events, rule->exclusive);
@@ -217,7 +219,7 @@ int call_block(struct call *c, const struct block_rule *rule) {
     ptls.held = c->s;
     ptls.hold = c->hold;
     bool norestart;
-    enum host_wait_result r = sleep_in(&hw, NULL, 0, deadline, NULL, &norestart);
+    enum host_wait_result r = sleep_in(&hw, both ? half : NULL, both, deadline, NULL, &norestart);
     bool let_go = ptls.held == NULL;
     ptls.held = NULL;
     call_lock(c);

@@ -13,6 +13,7 @@
  * An epoll set inside another is a member on both sides: our items say when our half is ready, the kernel's member when its own half is. If
  * both are, epoll_wait reports it twice, which a program cannot tell from two events in a row.
  */
+#include "worlds.h"
 #include "decide.h"
 
 #include <limits.h>
@@ -100,6 +101,14 @@ static int item_op(struct epset *e, int op, int fd, void *obj, enum wait_obj kin
     return epset_del(socks(), e, fd, obj);
 }
 
+/* A socket that serves both worlds is a member on both sides. Where both are ready it is reported twice. */
+static void half_follows(int ep, int op, int fd, struct epset *e, const struct epoll_event *ev) {
+    struct epoll_event k = *ev;
+    k.events &= ~(uint32_t)BOTH_NOT_ASKED;
+    if (sys_epoll_ctl(ep, op, fd, &k) == 0)
+        epset_kernel_member(e, op);
+}
+
 /* A socket of ours. The order of errors is the kernel's. */
 static int ctl_sock(int ep, int op, int fd, struct epoll_event *user_ev) {
     struct epoll_event ev = {0};
@@ -122,6 +131,8 @@ static int ctl_sock(int ep, int op, int fd, struct epoll_event *user_ev) {
             r = -EINVAL;
         else
             r = item_op(e, op, fd, s, WAIT_SOCK, &ev);
+        if (r == 0 && s->kernel_half)
+            half_follows(ep, op, fd, e, &ev);
         TRACED(&host_stack()->core.trace, now_ns, POLL, "epoll_ctl(%d, %s, %d) events %x: %d", ep,
                op == EPOLL_CTL_ADD   ? "ADD"
                : op == EPOLL_CTL_MOD ? "MOD"

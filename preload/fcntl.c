@@ -3,6 +3,7 @@
  * fcntl() and ioctl(): flags are ours, since placeholders of accepted sockets share theirs; one that becomes the socket gets them then
  * (place_sync). The rest is the placeholder's to answer.
  */
+#include "worlds.h"
 #include "decide.h"
 #include "fdtab.h"
 #include "iface.h"
@@ -102,6 +103,8 @@ static long do_ioctl(struct call *c, unsigned long req, void *arg) {
         int r = sock_ioctl(c->sk, c->s, req, &val);
         if (r < 0)
             return r;
+        if (req == SIOCINQ && val == 0 && both_active(c->s))
+            return NOT_HERE;
         return user_copy_out(arg, &val, sizeof(val)) != 0 ? -EFAULT : 0;
     }
     default:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Sockets come and go: socket, accept, close, close_range, closefrom. */
+#include "worlds.h"
 #include "decide.h"
 #include "fdtab.h"
 
@@ -105,6 +106,11 @@ static long do_accept(struct call *c, struct sockaddr *sa, socklen_t *len, int f
         int r = sock_accept(c->sk, c->now, c->s, &s);
         if (r == 0)
             return accepted(c, s, sa, len, flags);
+        if (r == -EAGAIN && both_active(c->s)) { /* the number is one that we do not know */
+            call_unlock(c);
+            r = (int)SYS_CALL4(SYS_accept4, c->fd, sa, len, flags);
+            call_lock(c);
+        }
         if (r != -EAGAIN || call_nonblock(c, 0))
             return r;
         struct block_rule rule = {c->s->rcvtimeo_ns, POLLIN, true, -EAGAIN};

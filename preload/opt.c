@@ -54,7 +54,8 @@ static long do_setsockopt(struct call *c, int level, int name, const void *user,
     if (r < 0)
         return r;
     r = sock_setopt(c->sk, c->now, c->s, level, name, val, n);
-    if (c->s->where == SOCK_UNDECIDED && !stack_is_strict() && !is_membership(level, name))
+    if ((c->s->where == SOCK_UNDECIDED || c->s->kernel_half) && !stack_is_strict() &&
+        !is_membership(level, name))
         sys_setsockopt(c->fd, level, name, val, (socklen_t)n);
     return r;
 }

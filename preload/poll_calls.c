@@ -14,6 +14,7 @@
  *
  * The caller's signal mask counts in the sleep alone, as in the kernel: if something is ready at once, a signal that only the mask lets in stays pending.
  */
+#include "worlds.h"
 #include "internal.h"
 
 #include <sys/epoll.h>
@@ -91,8 +92,8 @@ static void set_result(struct poll_set *ps, nfds_t i, short revents) {
     p->revents |= ps->sel ? sel_filter(p->events, revents) : revents;
 }
 
-static void set_kernel(struct poll_set *ps, nfds_t i) {
-    ps->k[ps->k_cnt] = (struct pollfd){.fd = ps->p[i].fd, .events = ps->p[i].events};
+static void set_kernel(struct poll_set *ps, nfds_t i, short events) {
+    ps->k[ps->k_cnt] = (struct pollfd){.fd = ps->p[i].fd, .events = events};
     ps->k_at[ps->k_cnt++] = (uint32_t)i;
 }
 
@@ -119,17 +120,19 @@ static int set_look(struct poll_set *ps) {
             continue;
         void *obj = set_ours(p->fd, &kind);
         if (!obj) {
-            set_kernel(ps, i);
+            set_kernel(ps, i, p->events);
         } else if (kind == FD_EPOLL) {
             struct epset *e = obj;
             ps->ours_cnt++;
             if (e->kernel_cnt > 0)
-                set_kernel(ps, i);
+                set_kernel(ps, i, p->events);
             if (epset_ready(socks(), e))
                 set_result(ps, i, (POLLIN | POLLRDNORM) & p->events);
         } else {
             uint32_t r = sock_poll(socks(), obj);
             ps->ours_cnt++;
+            if (both_active(obj))
+                set_kernel(ps, i, (short)(p->events & ~BOTH_NOT_ASKED));
             set_result(ps, i, (short)(r & ((uint16_t)p->events | POLLERR | POLLHUP)));
         }
         if (p->revents)

@@ -3,6 +3,7 @@
  * Receiving: look at what is there, copy it to the program, consume it; short pieces under one hold of the lock, long ones with the copy outside. What a stream
  * returns when is Linux's tcp_recvmsg(): once the low-water mark is reached it takes what there is and waits no longer.
  */
+#include "worlds.h"
 #include "decide.h"
 #include "msg.h"
 
@@ -143,6 +144,8 @@ static long recv_dgram(struct call *c, struct uiter *it, struct recv_from *f) {
             r = -EAGAIN;
         }
         bool nonblock = call_nonblock(c, f->flags);
+        if (r == -EAGAIN && both_readable(c))
+            return CALL_TO_LIBC;
         if (r == 0)
             return nonblock ? -EAGAIN : 0;
         if (r != -EAGAIN || (nonblock && !c->s->reading))
@@ -210,24 +213,45 @@ static long do_recvfrom(struct call *c, void *buf, size_t len, int flags, struct
 
 ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *sa, socklen_t *sa_len) {
     struct call c;
-    if (!fd_lookup(fd) || !call_begin(&c, "recv", fd))
-        return real.recvfrom(fd, buf, len, flags, sa, sa_len);
-    return call_end(&c, do_recvfrom(&c, buf, len, flags, sa, sa_len));
+    for (;;) {
+        if (!fd_lookup(fd) || !call_begin(&c, "recv", fd))
+            return real.recvfrom(fd, buf, len, flags, sa, sa_len);
+        ssize_t r = call_end(&c, do_recvfrom(&c, buf, len, flags, sa, sa_len));
+        if (r != CALL_TO_LIBC)
+            return r;
+        r = real.recvfrom(fd, buf, len, flags, sa, sa_len);
+        if (r >= 0 || !both_again(fd, flags))
+            return r;
+    }
 }
 
 ssize_t recv(int fd, void *buf, size_t len, int flags) {
     struct call c;
-    if (!fd_lookup(fd) || !call_begin(&c, "recv", fd))
-        return real.recv(fd, buf, len, flags);
-    return call_end(&c, do_recvfrom(&c, buf, len, flags, NULL, NULL));
+    for (;;) {
+        if (!fd_lookup(fd) || !call_begin(&c, "recv", fd))
+            return real.recv(fd, buf, len, flags);
+        ssize_t r = call_end(&c, do_recvfrom(&c, buf, len, flags, NULL, NULL));
+        if (r != CALL_TO_LIBC)
+            return r;
+        r = real.recv(fd, buf, len, flags);
+        if (r >= 0 || !both_again(fd, flags))
+            return r;
+    }
 }
 
 ssize_t read(int fd, void *buf, size_t len) {
     struct call c;
-    if (UST_LIKELY(!fd_lookup(fd)) || !call_begin(&c, "read", fd))
-        return real.read(fd, buf, len);
-    /* Linux: a read of nothing does not even look. */
-    return call_end(&c, len == 0 ? 0 : do_recvfrom(&c, buf, len, 0, NULL, NULL));
+    for (;;) {
+        if (UST_LIKELY(!fd_lookup(fd)) || !call_begin(&c, "read", fd))
+            return real.read(fd, buf, len);
+        /* Linux: a read of nothing does not even look. */
+        ssize_t r = call_end(&c, len == 0 ? 0 : do_recvfrom(&c, buf, len, 0, NULL, NULL));
+        if (r != CALL_TO_LIBC)
+            return r;
+        r = real.read(fd, buf, len);
+        if (r >= 0 || !both_again(fd, 0))
+            return r;
+    }
 }
 
 ssize_t __read(int fd, void *buf, size_t len) { return read(fd, buf, len); }
@@ -241,9 +265,16 @@ static long recv_vector(struct call *c, const struct iovec *v, int cnt, int flag
 
 ssize_t readv(int fd, const struct iovec *v, int cnt) {
     struct call c;
-    if (UST_LIKELY(!fd_lookup(fd)) || !call_begin(&c, "readv", fd))
-        return real.readv(fd, v, cnt);
-    return call_end(&c, recv_vector(&c, v, cnt, 0));
+    for (;;) {
+        if (UST_LIKELY(!fd_lookup(fd)) || !call_begin(&c, "readv", fd))
+            return real.readv(fd, v, cnt);
+        ssize_t r = call_end(&c, recv_vector(&c, v, cnt, 0));
+        if (r != CALL_TO_LIBC)
+            return r;
+        r = real.readv(fd, v, cnt);
+        if (r >= 0 || !both_again(fd, 0))
+            return r;
+    }
 }
 
 ssize_t preadv2(int fd, const struct iovec *v, int cnt, off_t off, int flags) {
@@ -252,7 +283,8 @@ ssize_t preadv2(int fd, const struct iovec *v, int cnt, off_t off, int flags) {
         return real.preadv2(fd, v, cnt, off, flags);
     if (flags & ~(RWF_NOWAIT | RWF_HIPRI))
         return call_end(&c, -EOPNOTSUPP);
-    return call_end(&c, recv_vector(&c, v, cnt, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
+    ssize_t r = call_end(&c, recv_vector(&c, v, cnt, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0));
+    return r == CALL_TO_LIBC ? real.preadv2(fd, v, cnt, off, flags) : r;
 }
 
 ssize_t preadv64v2(int fd, const struct iovec *v, int cnt, off64_t off, int flags) {
@@ -292,9 +324,16 @@ static long do_recvmsg(struct call *c, struct msghdr *user, int flags) {
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags) {
     struct call c;
-    if (!fd_lookup(fd) || !call_begin(&c, "recvmsg", fd))
-        return real.recvmsg(fd, msg, flags);
-    return call_end(&c, do_recvmsg(&c, msg, flags));
+    for (;;) {
+        if (!fd_lookup(fd) || !call_begin(&c, "recvmsg", fd))
+            return real.recvmsg(fd, msg, flags);
+        ssize_t r = call_end(&c, do_recvmsg(&c, msg, flags));
+        if (r != CALL_TO_LIBC)
+            return r;
+        r = real.recvmsg(fd, msg, flags);
+        if (r >= 0 || !both_again(fd, flags))
+            return r;
+    }
 }
 
 /* recvmmsg() gives a pending error before anything that is there. 0, or -1 with errno. */
@@ -337,9 +376,17 @@ int recvmmsg(int fd, struct mmsghdr *v, unsigned cnt, int flags, struct timespec
         if (r >= 0 && user_copy_out(&v[i].msg_len, &len, sizeof(len)) != 0)
             r = -EFAULT;
         now = c.now;
-        if (r < 0 && r != -EAGAIN && i > 0 && c.s)
+        if (r < 0 && r != -EAGAIN && r != CALL_TO_LIBC && i > 0 && c.s)
             c.s->so_err = (int)-r; /* for the next call */
-        if (call_end(&c, r) < 0)
+        r = call_end(&c, r);
+        if (r == CALL_TO_LIBC) {
+            r = real.recvmsg(fd, &v[i].msg_hdr, flags & ~MSG_WAITFORONE);
+            if (r < 0 && both_again(fd, flags))
+                continue;
+            if (r >= 0)
+                v[i].msg_len = (unsigned)r;
+        }
+        if (r < 0)
             break;
         i++;
         if (flags & MSG_WAITFORONE)

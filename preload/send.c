@@ -4,6 +4,7 @@
  * the copy outside, so that the first chunk is on its way while the second is copied. What comes after an interruption,
  * a fault or an error is cut off: the call returns the bytes so far if there are any, as Linux's tcp_sendmsg().
  */
+#include "worlds.h"
 #include "decide.h"
 #include "msg.h"
 
@@ -131,6 +132,24 @@ static int dgram_dest(const struct sock *s, const struct send_to *to, struct udp
     return u->dport == 0 || (unspec && to->sa_len < sizeof(struct sockaddr_in)) ? -EINVAL : 0;
 }
 
+/* To the kernel's half, if the socket can have one; else the socket becomes the kernel's. */
+static long dgram_to_kernel(struct call *c) {
+    struct sock *s = c->s;
+    if (!both_active(s) && !s->udp->connected && call_need_net(c) == 0 &&
+        sock_dgram_autobind(c->sk, s) == 0) {
+        both_open(c, -1);
+        if (s->kernel_half && s->where == SOCK_UNDECIDED)
+            decide_stack(s, SOCK_WHY_WILDCARD);
+    }
+    if (both_active(s))
+        return CALL_TO_LIBC;
+    int r = decide_kernel_prepare(c);
+    if (r < 0)
+        return r;
+    decide_kernel(s, SOCK_WHY_DEST_KERNEL_PREFIX);
+    return CALL_TO_LIBC;
+}
+
 static long send_dgram(struct call *c, struct uiter *it, const struct send_to *to) {
     struct sock *s = c->s;
     size_t len = it->left;
@@ -141,11 +160,7 @@ static long send_dgram(struct call *c, struct uiter *it, const struct send_to *t
     if (bad == -EFAULT || to->sa_len > sizeof(struct sockaddr_storage))
         return bad;
     if (bad == 0 && named && u.dport != 0 && dest_is_kernels(s, &u.dst)) {
-        int k = decide_kernel_prepare(c);
-        if (k < 0)
-            return k;
-        decide_kernel(s, SOCK_WHY_DEST_KERNEL_PREFIX);
-        return CALL_TO_LIBC;
+        return dgram_to_kernel(c);
     }
     bool away = bad == 0 && u.dport != 0;
     int r = call_need_net_for(c, away ? &u.dst : NULL);

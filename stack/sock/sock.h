@@ -70,6 +70,8 @@ struct sock {
     uint32_t rd_pid, wr_pid;   /* whose thread that is */
     bool rd_wanted, wr_wanted; /* another one came meanwhile, got -EAGAIN: told when it ends */
     bool disconnect_due;       /* connect(AF_UNSPEC) came during a copy: done when that ends */
+    bool kernel_half;          /* the placeholder serves the kernel's loopback beside us */
+    int kernel_half_err;       /* why it does not (positive errno), 0: it does, or was not tried */
     bool closed;               /* refs reached 0; freed when busy does */
     struct tcb *tcb;           /* TCP, not listening */
     struct tcp_listener *listener;

@@ -1,6 +1,7 @@
 # Real programs under the stack. Run as root by make check-net.
 
 NET_TESTS += tests/programs/bad_input.sh
+NET_TESTS += tests/programs/both.sh
 NET_TESTS += tests/programs/bridge.sh
 NET_TESTS += tests/programs/capture.sh
 NET_TESTS += tests/programs/clients.sh
@@ -40,7 +41,7 @@ LONG_TESTS += tests/programs/under_loss.sh
 
 EXTRA_DIST += tests/programs/PACKAGES
 EXTRA_DIST += tests/programs/Web.java
-EXTRA_DIST += tests/programs/httpd.py
+EXTRA_DIST += tests/programs/both.py tests/programs/httpd.py
 EXTRA_DIST += tests/programs/lib.sh
 EXTRA_DIST += tests/programs/names_server.py
 
