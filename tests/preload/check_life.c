@@ -2,6 +2,7 @@
 /* Sockets and their numbers: birth, names, connections, options, dup, close in all its forms, fork; the late choice between stack and kernel (both.h). */
 #include "preload/both.h"
 #include "host/priv.h"
+#include "host/sys.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -725,22 +726,34 @@ START_TEST(choice_changes_its_mind)
 }
 END_TEST
 
+/* A socket bound to the wildcard address and a port of the stack's choice that nobody has in the kernel. */
+static int bound_to_any(int type, struct sockaddr_in *name) {
+    for (;;) {
+        struct sockaddr_in wild = {.sin_family = AF_INET};
+        int s = socket(AF_INET, type, 0), k = (int)sys_socket(AF_INET, type, 0);
+        gives(bind(s, (struct sockaddr *)&wild, sizeof(wild)), 0);
+        name_of(s, name);
+        wild.sin_port = name->sin_port;
+        long r = type == SOCK_DGRAM ? 0 : sys_bind(k, (struct sockaddr *)&wild, sizeof(wild));
+        sys_close(k);
+        if (r == 0)
+            return s;
+        close(s);
+    }
+}
+
 /* Bound to the wildcard address first, as many clients do: the port stays the same. */
 START_TEST(choice_after_wildcard)
 {
-    struct sockaddr_in sa, wild = {.sin_family = AF_INET}, before, after;
-    int l = tcp_listener(_i, &sa), c = socket(AF_INET, SOCK_STREAM, 0);
-    gives(bind(c, (struct sockaddr *)&wild, sizeof(wild)), 0);
-    name_of(c, &before);
+    struct sockaddr_in sa, before, after;
+    int l = tcp_listener(_i, &sa), c = bound_to_any(SOCK_STREAM, &before);
     ck_assert_int_ne(before.sin_port, 0);
     gives(connect(c, (struct sockaddr *)&sa, sizeof(sa)), 0);
     check_side(_i, c);
     name_of(c, &after);
     ck_assert_int_eq(after.sin_port, before.sin_port);
     struct sockaddr_in ua;
-    int s = udp_bound(_i, &ua), u = socket(AF_INET, SOCK_DGRAM, 0);
-    gives(bind(u, (struct sockaddr *)&wild, sizeof(wild)), 0);
-    name_of(u, &before);
+    int s = udp_bound(_i, &ua), u = bound_to_any(SOCK_DGRAM, &before);
     gives(sendto(u, "x", 1, 0, (struct sockaddr *)&ua, sizeof(ua)), 1);
     check_side(0, u); /* it serves both */
     socklen_t len = sizeof(after);
