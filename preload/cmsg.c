@@ -10,6 +10,11 @@
 #include <sys/time.h>
 #include <time.h>
 
+/* Its struct timespec and ours are the same. */
+#define _LINUX_TIME_H
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+
 #include "host/sys.h"
 
 #ifndef UDP_SEGMENT
@@ -51,23 +56,32 @@ static void put(struct cmsg_out *o, int level, int type, const void *data, size_
     o->used += space;
 }
 
-static void put_time(struct cmsg_out *o, const struct sock *s, uint64_t ts_ns) {
-    if (!s->timestamp && !s->timestampns)
-        return;
+static struct timespec wall_time(uint64_t ts_ns) {
     struct timespec ts;
-    if (ts_ns == 0) {
+    if (ts_ns == 0)
         clock_gettime(CLOCK_REALTIME, &ts);
-        ts_ns = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-    }
-    /* SO_TIMESTAMP and SO_TIMESTAMP_NEW differ in the number alone on 64-bit machines. */
+    else
+        ts = (struct timespec){.tv_sec = (time_t)(ts_ns / NS_PER_S),
+                               .tv_nsec = (long)(ts_ns % NS_PER_S)};
+    return ts;
+}
+
+/* SO_TIMESTAMP and SO_TIMESTAMP_NEW differ in the number alone on 64-bit machines, and so do the others. */
+static void put_time(struct cmsg_out *o, const struct sock *s, uint64_t ts_ns) {
+    uint32_t flags = sock_timestamping(s), want = SOF_TIMESTAMPING_RX_SOFTWARE;
+    bool software = (flags & SOF_TIMESTAMPING_SOFTWARE) && (flags & want);
+    if (!s->timestamp && !s->timestampns && !software)
+        return;
+    struct timespec ts = wall_time(ts_ns);
     if (s->timestampns) {
-        ts.tv_sec = (time_t)(ts_ns / NS_PER_S);
-        ts.tv_nsec = (long)(ts_ns % NS_PER_S);
         put(o, SOL_SOCKET, s->ts_new ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD, &ts, sizeof(ts));
-    } else {
-        struct timeval tv = {.tv_sec = (time_t)(ts_ns / NS_PER_S),
-                             .tv_usec = (suseconds_t)(ts_ns % NS_PER_S / NS_PER_US)};
+    } else if (s->timestamp) {
+        struct timeval tv = {.tv_sec = ts.tv_sec, .tv_usec = (suseconds_t)(ts.tv_nsec / 1000)};
         put(o, SOL_SOCKET, s->ts_new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD, &tv, sizeof(tv));
+    }
+    if (software) {
+        struct timespec all[3] = {ts};
+        put(o, SOL_SOCKET, SO_TIMESTAMPING_OLD, all, sizeof(all));
     }
 }
 
@@ -83,13 +97,21 @@ static int if_index(void) {
     return i;
 }
 
-static void put_ip4(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
+/* What the IPv4 header of a datagram, or of an ICMP error, says to a program that asks. */
+struct ip4_seen {
+    struct ust_addr dst, local;
+    uint16_t dport;
+    uint8_t ttl, tos, opts_len;
+    const uint8_t *opts;
+};
+
+static void put_ip4(struct cmsg_out *o, const struct call *c, const struct ip4_seen *d) {
     const struct sock *s = c->s;
     if (s->pktinfo) {
         struct in_pktinfo pi = {.ipi_ifindex = if_index()};
-        uint32_t dst = htonl(addr_ip4(&d->dst));
+        uint32_t dst = htonl(addr_ip4(&d->dst)), local = htonl(addr_ip4(&d->local));
         memcpy(&pi.ipi_addr, &dst, sizeof(dst));
-        memcpy(&pi.ipi_spec_dst, &dst, sizeof(dst));
+        memcpy(&pi.ipi_spec_dst, &local, sizeof(local));
         put(o, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
     }
     if (s->recvttl) {
@@ -98,6 +120,10 @@ static void put_ip4(struct cmsg_out *o, const struct call *c, const struct udp_d
     }
     if (s->recvtos)
         put(o, IPPROTO_IP, IP_TOS, &d->tos, sizeof(d->tos));
+    if (s->recvopts && d->opts_len)
+        put(o, IPPROTO_IP, IP_RECVOPTS, d->opts, d->opts_len);
+    if (sock_retopts(s) && d->opts_len)
+        put(o, IPPROTO_IP, IP_RETOPTS, d->opts, d->opts_len);
     if (s->recvorigdst) {
         struct sockaddr_storage ss;
         socklen_t len = addr_store(s, &d->dst, d->dport, &ss);
@@ -134,23 +160,59 @@ static void put_ip6(struct cmsg_out *o, const struct call *c, const struct udp_d
     }
 }
 
+static void put_dgram(struct cmsg_out *o, const struct call *c, const struct udp_dgram *d) {
+    put_time(o, c->s, d->ts_ns);
+    if (sock_rxq_ovfl(c->s) && d->dropped)
+        put(o, SOL_SOCKET, SO_RXQ_OVFL, &d->dropped, sizeof(d->dropped));
+    if (c->s->udp_gro && d->gso_size) {
+        int size = d->gso_size;
+        put(o, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
+    }
+    if (c->s->family == AF_INET) {
+        struct ip4_seen seen = {.dst = d->dst,
+                                .local = d->local,
+                                .dport = d->dport,
+                                .ttl = d->ttl,
+                                .tos = d->tos,
+                                .opts_len = d->opts_len,
+                                .opts = d->opts};
+        put_ip4(o, c, &seen);
+    } else {
+        put_ip6(o, c, d);
+    }
+}
+
+/* As Linux's ip_recv_error(): the report's own header first, then what it says. */
+static void put_error4(struct cmsg_out *o, const struct call *c, const struct errq_item *e) {
+    struct {
+        struct sock_extended_err ee;
+        struct sockaddr_in offender;
+    } x = {.ee = {.ee_errno = (uint32_t)e->err,
+                  .ee_origin = e->origin,
+                  .ee_type = e->type,
+                  .ee_code = e->code,
+                  .ee_info = e->info}};
+    put_time(o, c->s, e->ts_ns);
+    if (e->origin == SO_EE_ORIGIN_ICMP) {
+        struct ip4_seen seen = {.dst = e->to, .local = e->to, .ttl = e->ttl, .tos = e->tos};
+        uint32_t from = htonl(addr_ip4(&e->offender));
+        x.offender.sin_family = AF_INET;
+        memcpy(&x.offender.sin_addr, &from, sizeof(from));
+        put_ip4(o, c, &seen);
+    }
+    put(o, IPPROTO_IP, IP_RECVERR, &x, sizeof(x));
+}
+
 void cmsg_write(const struct call *c, const struct recv_from *f, void *control, size_t room,
                 size_t *used, int *msg_flags) {
     struct cmsg_out o = {.at = control, .room = room, .msg_flags = msg_flags};
     *used = 0;
     if (f->has_inq)
         put(&o, IPPROTO_TCP, TCP_CM_INQ, &f->inq, sizeof(f->inq));
-    if (f->has_dgram && c->s) {
-        put_time(&o, c->s, f->dgram.ts_ns);
-        if (c->s->udp_gro && f->dgram.gso_size) {
-            int size = f->dgram.gso_size;
-            put(&o, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
-        }
-        if (c->s->family == AF_INET)
-            put_ip4(&o, c, &f->dgram);
-        else
-            put_ip6(&o, c, &f->dgram);
-    }
+    if (f->has_dgram && c->s)
+        put_dgram(&o, c, &f->dgram);
+    if (f->has_error && c->s)
+        put_error4(&o, c, &f->error);
     *used = o.used;
 }
 

@@ -181,6 +181,8 @@ void decide_stack(struct sock *s, enum sock_why why) {
 
 int decide_kernel_prepare(struct call *c) {
     struct sock *s = c->s;
+    if (s->no_kernel)
+        return -EACCES; /* what socket() would have said there */
     place_sync(c->fd, s);
     if (s->where == SOCK_UNDECIDED)
         return 0;

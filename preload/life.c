@@ -14,7 +14,7 @@
 
 /* ---- birth ---- */
 
-/* Stream and datagram sockets of the Internet families; 1: ours, 0: libc's, or the error that USERSTACK_STRICT makes of it. */
+/* Stream and datagram sockets of the Internet families, for IPv4 also ping and raw ones; 1: ours, 0: libc's, or the error that USERSTACK_STRICT makes of it. */
 static int is_ours(int family, int type, int protocol) {
     if (family != AF_INET && family != AF_INET6)
         return 0;
@@ -23,11 +23,35 @@ static int is_ours(int family, int type, int protocol) {
         return 1;
     if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
         return 1;
+    if (family == AF_INET && type == SOCK_DGRAM && protocol == IPPROTO_ICMP)
+        return 1;
+    if (family == AF_INET && type == SOCK_RAW && protocol > 0 && protocol < 256)
+        return 1;
     return stack_is_strict() ? -EPROTONOSUPPORT : 0;
 }
 
+/*
+ * The placeholder. A raw socket's is asked of the kernel always: whether the caller may have one is the kernel's to say (CAP_NET_RAW). Ping sockets are a matter of
+ * net.ipv4.ping_group_range, which concerns the kernel's network: where that refuses, something stands in that cannot go there.
+ */
+static long placeholder(int family, int type, int protocol, bool *no_kernel) {
+    bool raw = (type & ~TYPE_FLAGS) == SOCK_RAW, ping = !raw && protocol == IPPROTO_ICMP;
+    long fd;
+    if (raw) {
+        fd = sys_socket(family, type, protocol);
+        if (fd < 0 || !stack_is_strict())
+            return fd;
+        sys_close((int)fd);
+        return sys_socket(AF_UNIX, SOCK_DGRAM | (type & TYPE_FLAGS), 0);
+    }
+    fd = place_new(family, type, protocol);
+    *no_kernel = ping && (fd == -EACCES || fd == -EPERM);
+    return *no_kernel ? sys_socket(AF_UNIX, type, 0) : fd;
+}
+
 static long do_socket(int family, int type, int protocol) {
-    int fd = place_new(family, type, protocol);
+    bool no_kernel = false;
+    int fd = (int)placeholder(family, type, protocol, &no_kernel);
     if (fd < 0)
         return fd;
     uint64_t now = host_lock();
@@ -36,6 +60,7 @@ static long do_socket(int family, int type, int protocol) {
     int r = sock_new(sk, family, type & ~TYPE_FLAGS, protocol, &s);
     if (r == 0) {
         s->nonblock = type & SOCK_NONBLOCK;
+        s->no_kernel = no_kernel;
         s->owner_pid = stack_pid();
         r = fd_install(fd, FD_SOCK, s, type & SOCK_CLOEXEC);
         if (r < 0)

@@ -51,6 +51,8 @@ struct recv_from {
     socklen_t name_len;
     bool has_dgram;
     struct udp_dgram dgram; /* its queue link and buffer are not valid any more */
+    bool has_error;
+    struct errq_item error; /* the same */
     bool has_inq;
     int inq;
 };

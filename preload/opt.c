@@ -8,7 +8,7 @@
 
 #include "host/sys.h"
 
-#define OPT_BYTES_MAX 1024 /* no option that we know is longer */
+#define OPT_BYTES_MAX 2048 /* no option that we know is longer */
 
 /* The kernel must not join groups on its own interfaces for a socket that may never be its. */
 static bool is_membership(int level, int name) {
@@ -76,7 +76,10 @@ static long do_getsockopt(struct call *c, int level, int name, void *user, sockl
     if (room < 0)
         return -EINVAL;
     size_t n = UST_MIN((size_t)room, sizeof(val));
-    /* Some forms are asked with a value (TCP_ZEROCOPY_RECEIVE, IP_MSFILTER): none that we have. */
+    /* Asked with a value, the group, in what is to be filled. */
+    bool asks = level == IPPROTO_IP && (name == IP_MSFILTER || name == MCAST_MSFILTER);
+    if (asks && user_copy_in(val, user, n) != 0)
+        return -EFAULT;
     int r = sock_getopt(c->sk, c->now, c->s, level, name, val, &n);
     if (r < 0)
         return r;

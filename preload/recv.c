@@ -179,10 +179,31 @@ static long recv_dgram(struct call *c, struct uiter *it, struct recv_from *f) {
     return f->flags & MSG_TRUNC ? (long)f->dgram.len : (long)n;
 }
 
+/* MSG_ERRQUEUE: what the packet that failed had in it; its destination as the name; the rest in control messages. Never waits. */
+static long recv_error(struct call *c, struct uiter *it, struct recv_from *f) {
+    struct errq_item *e;
+    int r = sock_errq_peek(c->sk, c->s, &e);
+    if (r < 0)
+        return r;
+    size_t n = UST_MIN((size_t)e->len, it->left);
+    size_t missed = n ? uiter_out(it, e->buf, n) : 0; /* short, so under the lock */
+    f->error = *e;
+    f->has_error = true;
+    f->msg_flags |= MSG_ERRQUEUE;
+    if (n < e->len)
+        f->msg_flags |= MSG_TRUNC;
+    sock_errq_done(c->sk, c->s);
+    if (missed)
+        return -EFAULT;
+    if (f->want_name)
+        f->name_len = addr_store(c->s, &f->error.dst, f->error.dport, &f->name);
+    return (long)n;
+}
+
 long recv_data(struct call *c, struct uiter *it, struct recv_from *f) {
     f->msg_flags = f->flags & MSG_CMSG_CLOEXEC;
     if (f->flags & MSG_ERRQUEUE)
-        return -EAGAIN; /* nothing is ever queued there */
+        return recv_error(c, it, f);
     if (c->s->kind != SOCK_KIND_TCP)
         return recv_dgram(c, it, f);
     if (f->flags & MSG_OOB)

@@ -116,6 +116,8 @@ static long send_stream(struct call *c, struct uiter *it, const struct send_to *
 
 /* ---- datagrams ---- */
 
+#define ICMP_HEADER_BYTES 8 /* the least that a ping socket sends */
+
 /* The destination, by the rules of the socket's family. */
 static int dgram_dest(const struct sock *s, const struct send_to *to, struct udp_send *u) {
     bool unspec = false;
@@ -129,14 +131,15 @@ static int dgram_dest(const struct sock *s, const struct send_to *to, struct udp
         u->dport = 0;
         return s->udp->connected && addr_is_ip4(&s->udp->raddr) ? -ENETUNREACH : 0;
     }
-    return u->dport == 0 || (unspec && to->sa_len < sizeof(struct sockaddr_in)) ? -EINVAL : 0;
+    bool no_port = u->dport == 0 && s->kind == SOCK_KIND_UDP;
+    return no_port || (unspec && to->sa_len < sizeof(struct sockaddr_in)) ? -EINVAL : 0;
 }
 
 /* To the kernel's half, if the socket can have one; else the socket becomes the kernel's. */
 static long dgram_to_kernel(struct call *c) {
     struct sock *s = c->s;
-    if (!both_active(s) && !s->udp->connected && call_need_net(c) == 0 &&
-        sock_dgram_autobind(c->sk, s) == 0) {
+    if (!both_active(s) && s->kind == SOCK_KIND_UDP && !s->udp->connected &&
+        call_need_net(c) == 0 && sock_dgram_autobind(c->sk, s) == 0) {
         both_open(c, -1);
         if (s->kernel_half && s->where == SOCK_UNDECIDED)
             decide_stack(s, SOCK_WHY_WILDCARD);
@@ -159,9 +162,11 @@ static long send_dgram(struct call *c, struct uiter *it, const struct send_to *t
     int bad = named ? dgram_dest(s, to, &u) : 0;
     if (bad == -EFAULT || to->sa_len > sizeof(struct sockaddr_storage))
         return bad;
-    if (bad == 0 && named && u.dport != 0 && dest_is_kernels(s, &u.dst)) {
+    if (s->kind == SOCK_KIND_PING && len < ICMP_HEADER_BYTES)
+        return -EINVAL;
+    bool complete = named && (u.dport != 0 || s->kind != SOCK_KIND_UDP);
+    if (bad == 0 && complete && dest_is_kernels(s, &u.dst))
         return dgram_to_kernel(c);
-    }
     bool away = bad == 0 && u.dport != 0;
     int r = call_need_net_for(c, away ? &u.dst : NULL);
     if (r == 0 && away)
@@ -172,7 +177,7 @@ static long send_dgram(struct call *c, struct uiter *it, const struct send_to *t
         return r;
     if (s->cork) /* it knows its way */
         bad = 0;
-    else if (bad == 0 && u.dport == 0 && !s->udp->connected)
+    else if (bad == 0 && !complete && !s->udp->connected)
         bad = -EDESTADDRREQ;
     if (bad < 0 && s->family == AF_INET6) /* the two families differ in the order */
         return bad;

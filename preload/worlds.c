@@ -49,8 +49,9 @@ void both_open(struct call *c, int backlog) {
     struct sock *s = c->s;
     struct ust_addr a;
     uint16_t port;
-    if (s->kernel_half || stack_is_strict() || sock_local(c->sk, s, &a, &port) < 0 ||
-        !addr_is_any(&a) || port == 0 || (backlog < 0 && s->udp->connected))
+    if (s->kernel_half || stack_is_strict() || s->kind == SOCK_KIND_PING ||
+        s->kind == SOCK_KIND_RAW || sock_local(c->sk, s, &a, &port) < 0 || !addr_is_any(&a) ||
+        port == 0 || (backlog < 0 && s->udp->connected))
         return;
     long fl = sys_fcntl(c->fd, F_GETFL, 0);
     int r = fl < 0 ? (int)fl : (int)sys_fcntl(c->fd, F_SETFL, fl | O_NONBLOCK);

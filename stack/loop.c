@@ -55,9 +55,7 @@ static bool turn_held(struct stack *st, uint64_t now_ns) {
 void stack_ip_error(struct stack *st, uint64_t now_ns, const struct ip_error *e) {
     if (e->proto == IP_PROTO_TCP)
         tcp_ip_error(&st->tcp, now_ns, e);
-    else if (e->proto == IP_PROTO_UDP)
-        udp_ip_error(&st->udp, now_ns, e);
-    else
+    else if (!udp_ip_error(&st->udp, now_ns, e))
         core_drop_flow(&st->core, now_ns, DROP_ICMP_NO_OWNER, &e->src, -1, &e->dst, -1);
 }
 

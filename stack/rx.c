@@ -13,6 +13,8 @@ static enum drop rx_icmp4(struct stack *st, uint64_t now_ns, const struct ip_rx 
     struct ust_slice body;
     struct ip_error err;
     enum drop d = icmp4_rx(&st->net, now_ns, rx, &h, &body, &err);
+    if (d == DROP_ICMP_ECHO_REPLY)
+        return udp_ping_rx(&st->udp, now_ns, rx, h.id);
     if (d != DROP_COUNT)
         return d;
     stack_ip_error(st, now_ns, &err);
@@ -30,12 +32,16 @@ static enum drop rx_icmp6(struct stack *st, uint64_t now_ns, const struct ip_rx 
     return DROP_NONE;
 }
 
-/* What goes on in one family only. */
-static enum drop rx_upper4(struct stack *st, uint64_t now_ns, const struct ip_rx *rx) {
-    if (rx->proto == IP_PROTO_ICMP)
-        return rx_icmp4(st, now_ns, rx);
+/* What goes on in one family only. raw: a raw socket has heard it already. */
+static enum drop rx_upper4(struct stack *st, uint64_t now_ns, const struct ip_rx *rx, bool raw) {
+    if (rx->proto == IP_PROTO_ICMP) {
+        enum drop d = rx_icmp4(st, now_ns, rx);
+        return raw && (d == DROP_ICMP_ECHO_REPLY || d == DROP_ICMP_TYPE) ? DROP_NONE : d;
+    }
     if (rx->proto == IP_PROTO_IGMP)
         return igmp_rx(&st->net, now_ns, rx);
+    if (raw)
+        return DROP_NONE;
     /* RFC 1122 3.2.2.1 */
     icmp4_send_error(&st->net, now_ns, ICMP4_UNREACH, ICMP4_PROTO_UNREACH, 0, rx);
     return DROP_IP4_PROTO;
@@ -63,6 +69,7 @@ static enum drop rx_ip(struct stack *st, uint64_t now_ns, const struct pkt_rx *p
         return d;
     rx.link_group = !p->looped && mac_is_multicast(&eh->dst);
 
+    bool raw = udp_raw_rx(&st->udp, now_ns, &rx);
     switch (rx.proto) {
     case IP_PROTO_TCP:
         d = rx.link_group ? DROP_TCP_ADDR : tcp_rx(&st->tcp, now_ns, &rx);
@@ -74,7 +81,7 @@ static enum drop rx_ip(struct stack *st, uint64_t now_ns, const struct pkt_rx *p
             net_send_port_unreach(&st->net, now_ns, &rx);
         break;
     default:
-        d = ip6 ? rx_upper6(st, now_ns, &rx) : rx_upper4(st, now_ns, &rx);
+        d = ip6 ? rx_upper6(st, now_ns, &rx) : rx_upper4(st, now_ns, &rx, raw);
         break;
     }
     if (d != DROP_NONE)

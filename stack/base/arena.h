@@ -50,7 +50,8 @@ enum slab_kind {
     SLAB_FDPAGE,
     SLAB_PROC,
     SLAB_HOLD,
-    SLAB_RAW_PCB,
+    SLAB_ERRQ, /* an error that a program has not read yet */
+    SLAB_UDP_GROUP,
     SLAB_COUNT
 };
 

@@ -46,6 +46,7 @@
     X(IP4_SOURCE_ROUTE, "ip4", "source route option refused")                                      \
     X(IP4_SRC, "ip4", "martian source address")                                                    \
     X(IP4_NOT_US, "ip4", "destination is not an address of ours")                                  \
+    X(IP4_GROUP_SRC, "ip4", "source that no member of the group wants")                            \
     X(IP4_PROTO, "ip4", "protocol not handled")                                                    \
     X(IP4_NO_ROUTE, "ip4", "no route")                                                             \
     X(IP4_TOO_BIG, "ip4", "larger than the path MTU and DF set")                                   \
@@ -136,6 +137,7 @@
     X(MLD_SOURCE, "mld", "query not from a link-local address, or hop limit not 1")                \
     X(MLD_TYPE, "mld", "report of another host")                                                   \
     X(MLD_TXQ_FULL, "mld", "transmit queue full")                                                  \
+    X(IGMP_MEMORY, "igmp", "no memory for a report")                                               \
     X(UDP_SHORT, "udp", "truncated")                                                               \
     X(UDP_LEN, "udp", "length field under 8 or beyond the packet")                                 \
     X(UDP_CSUM, "udp", "checksum")                                                                 \

@@ -51,7 +51,8 @@ static const char *const kind_name[SLAB_COUNT] = {
     [SLAB_FDPAGE] = "fd pages",
     [SLAB_PROC] = "processes",
     [SLAB_HOLD] = "holds",
-    [SLAB_RAW_PCB] = "raw pcbs",
+    [SLAB_ERRQ] = "queued errors",
+    [SLAB_UDP_GROUP] = "memberships",
 };
 
 const char *slab_kind_name(enum slab_kind kind) { return kind_name[kind]; }

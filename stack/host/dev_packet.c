@@ -23,6 +23,7 @@
  * The filter is attached before the socket is bound, so that nothing foreign ever gets in.
  */
 #include <linux/if_ether.h>
+#include <linux/capability.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -195,9 +196,29 @@ static long bind_all(int fd) {
     return sys_bind(fd, (struct sockaddr *)&ll, sizeof ll);
 }
 
+/*
+ * Programs that may do more than others put their capabilities aside and take them up for the one call that needs them (ping does). We are such a
+ * call: CAP_NET_RAW, if this thread is permitted it, is taken up for as long as it lasts.
+ */
+static long packet_socket(void) {
+    struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct was[2], with[2];
+    long fd = sys_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd != -EPERM || SYS_CALL2(SYS_capget, &h, was) < 0 ||
+        !(was[0].permitted & 1u << CAP_NET_RAW))
+        return fd;
+    memcpy(with, was, sizeof with);
+    with[0].effective |= 1u << CAP_NET_RAW;
+    if (SYS_CALL2(SYS_capset, &h, with) < 0)
+        return fd;
+    fd = sys_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    SYS_CALL2(SYS_capset, &h, was);
+    return fd;
+}
+
 /* A socket that receives nothing yet; raised. */
 static int make_socket(void) {
-    long fd = sys_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    long fd = packet_socket();
     if (fd < 0)
         return (int)fd;
     fd = host_fd_raise((int)fd);

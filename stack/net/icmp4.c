@@ -74,6 +74,7 @@ bool icmp4_quote(struct ust_slice packet, struct ip_error *e) {
     struct ip4_hdr h;
     if (ip4_parse_quoted(packet, &h, &e->quoted) != DROP_NONE || h.frag_off || e->quoted.len < 8)
         return false;
+    e->packet = packet;
     e->src = h.src;
     e->dst = h.dst;
     e->proto = h.proto;
@@ -92,6 +93,10 @@ static enum drop rx_error(struct net *n, uint64_t now_ns, const struct ip_rx *rx
     if (!net_addr_find(n, &e->src) || addr_is_multicast(&e->dst) || net_is_broadcast(n, &e->dst))
         return DROP_ICMP_INNER_SRC;
     e->from = rx->src;
+    e->info = h->type == ICMP4_PARAM_PROBLEM ? h->pointer : h->mtu;
+    e->ttl = rx->ttl;
+    e->tos = rx->tos;
+    e->ts_ns = rx->ts_ns;
     e->icmp_type = h->type;
     e->icmp_code = h->code;
     if (h->type == ICMP4_UNREACH && h->code == ICMP4_FRAG_NEEDED) {

@@ -69,6 +69,7 @@ bool icmp6_quote(struct ust_slice packet, struct ip_error *e) {
     e->src = h.src;
     e->dst = h.dst;
     e->pkt_len = IP6_HDR_LEN + (uint32_t)h.payload_len;
+    e->packet = packet;
     e->quoted = slice_skip(packet, off);
     quoted_ports(e);
     return true;
@@ -84,6 +85,10 @@ static enum drop rx_error(struct net *n, uint64_t now_ns, const struct ip_rx *rx
         return DROP_ICMP6_INNER_SRC;
     icmp6_error_map(h->type, h->code, &e->err, &e->hard);
     e->from = rx->src;
+    e->info = h->type == ICMP6_TOO_BIG || h->type == ICMP6_PARAM_PROBLEM ? h->param : 0;
+    e->ttl = rx->ttl;
+    e->tos = rx->tos;
+    e->ts_ns = rx->ts_ns;
     e->icmp_type = h->type;
     e->icmp_code = h->code;
     if (h->type == ICMP6_TOO_BIG) /* RFC 8201 4: never below the minimum, never up */

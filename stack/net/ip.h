@@ -62,6 +62,11 @@ struct ip_error {
         mtu; /* with EMSGSIZE: the new path MTU; in force once its owner says net_pmtu_apply() */
     bool mtu_no_df;          /* and DF has to go: the report was below the minimum */
     struct ust_slice quoted; /* L4 part of the quoted packet, for error queues */
+    struct ust_slice packet; /* the quoted packet from its IP header on */
+    /* What the program is told beside, of the ICMP message: the MTU or pointer as it stands there; its IP header. */
+    uint32_t info;
+    uint8_t ttl, tos;
+    uint64_t ts_ns;
 };
 
 #endif

@@ -137,3 +137,31 @@ int ip4_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip
         net_neigh_act(n, now_ns, hop.nb, hop.act);
     return r;
 }
+
+int ip4_output_as(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_flow *f,
+                  const struct ip4_hdr *given) {
+    struct ip4_hdr h = *given;
+    struct net_path path;
+    struct hop hop;
+    int r = net_route(n, &f->dst, &f->src, &path);
+    if (r == 0 && path.broadcast && !f->broadcast_ok)
+        r = -EACCES;
+    if (r == 0 && !path.loop && ip4_hdr_len(&h) + pkt_l4_len(p) > n->link->mtu)
+        r = -EMSGSIZE;
+    if (r == 0)
+        r = hop_find(n, now_ns, &path, &hop);
+    if (r < 0) {
+        link_cancel(n->link, p);
+        return r;
+    }
+    if (addr_is_any(&h.src))
+        h.src = path.src;
+    if (h.id == 0)
+        h.id = net_ip4_id(n, now_ns, f, &h.src, 1);
+    push_ip(p, &h);
+    r = hop_send(n, now_ns, &hop, p);
+    if (hop.nb)
+        net_neigh_act(n, now_ns, hop.nb, hop.act);
+    return r;
+}
+

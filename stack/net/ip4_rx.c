@@ -84,6 +84,8 @@ enum drop ip4_rx(struct net *n, uint64_t now_ns, const struct pkt_rx *p, struct 
         return DROP_IP4_SRC;
     if (!dst_is_ours(n, rx))
         return DROP_IP4_NOT_US;
+    if (rx->dst_multicast && h.proto != IP_PROTO_IGMP && !net_group_allows(n, &h.dst, &h.src))
+        return DROP_IP4_GROUP_SRC;
     if (h.opts.len) { /* RFC 9293 3.9.2 MUST-50: what is not malformed is skipped */
         uint8_t bad_off;
         d = ip4_check_options(h.opts, &bad_off);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "net/net.h"
 
+#include "net/errq.h"
 #include "net/priv.h"
 
 static const char *const addr_state_names[NET_ADDR_STATE_COUNT] = {
@@ -15,6 +16,8 @@ int net_init(struct net *n, struct core *c, struct link *l, uint64_t now_ns) {
     n->link = l;
     timer_init(&n->timer, TIMER_NET);
     icmp4_bucket_init(&n->icmp_bucket, now_ns);
+    igmp_init(n);
+    errq_define(c);
     for (size_t i = 0; i < NET_ID_CNT; i++)
         n->id[i] = (struct net_id){.next = (uint16_t)rng_u64(&c->rng),
                                    .last_ms = (uint32_t)(now_ns / NS_PER_MS)};
@@ -187,22 +190,6 @@ bool net_is_broadcast(const struct net *n, const struct ust_addr *a) {
     return false;
 }
 
-/* RFC 1112 4, RFC 4291 2.8: all hosts, all nodes, always. */
-static bool is_all_hosts(const struct net *n, const struct ust_addr *a) {
-    if (addr_is_ip4(a))
-        return addr_ip4(a) == 0xe0000001;
-    return n->nd.cfg.on && addr_eq(a, &nd_all_nodes);
-}
-
-bool net_group_is_joined(const struct net *n, const struct ust_addr *a) {
-    if (is_all_hosts(n, a))
-        return true;
-    for (size_t i = 0; i < NET_GROUP_MAX; i++)
-        if (n->group[i].refs && addr_eq(&n->group[i].addr, a))
-            return true;
-    return false;
-}
-
 bool net_is_local(const struct net *n, const struct ust_addr *a) {
     if (net_addr_find(n, a))
         return true;
@@ -216,51 +203,6 @@ bool net_is_local(const struct net *n, const struct ust_addr *a) {
 void net_pmtu_apply(struct net *n, uint64_t now_ns, const struct ip_error *e) {
     if (e->err == EMSGSIZE && e->mtu)
         pmtu_set(&n->pmtu, now_ns, &e->dst, e->mtu, e->mtu_no_df);
-}
-
-/* ---- multicast groups ---- */
-
-int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
-    struct net_group *room = NULL;
-    if (!addr_is_multicast(g))
-        return -EINVAL;
-    for (size_t i = 0; i < NET_GROUP_MAX; i++) {
-        struct net_group *ng = &n->group[i];
-        if (ng->refs && addr_eq(&ng->addr, g)) {
-            ng->refs++;
-            return 0;
-        }
-        if (!ng->refs && !room)
-            room = ng;
-    }
-    if (!room)
-        return -ENOBUFS;
-    *room = (struct net_group){.addr = *g, .refs = 1};
-    n->group_gen++;
-    if (addr_is_ip4(g))
-        igmp_join(n, now_ns, room);
-    else
-        mld_join(n, now_ns, room);
-    return 0;
-}
-
-int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g) {
-    for (size_t i = 0; i < NET_GROUP_MAX; i++) {
-        struct net_group *ng = &n->group[i];
-        if (!ng->refs || !addr_eq(&ng->addr, g))
-            continue;
-        if (--ng->refs == 0) {
-            n->group_gen++;
-            if (addr_is_ip4(g))
-                igmp_leave(n, now_ns, ng);
-            else
-                mld_leave(n, now_ns, ng);
-            ng->reports_left = 0;
-            net_timer_arm(n);
-        }
-        return 0;
-    }
-    return -EADDRNOTAVAIL;
 }
 
 /* ---- Ethernet in ---- */
@@ -306,11 +248,14 @@ void net_error_push(struct net *n, const struct ip_error *e) {
         return;
     }
     uint32_t i = n->error_head++ % NET_ERROR_CAP;
+    struct ust_slice kept = slice_head(e->packet, NET_ERROR_QUOTE);
     n->error[i] = *e;
+    if (kept.len)
+        memcpy(n->error_quote[i], kept.p, kept.len);
+    n->error[i].packet = slice_of(n->error_quote[i], kept.len);
+    size_t l4_off = e->packet.len - e->quoted.len;
     n->error[i].quoted =
-        slice_of(n->error_quote[i], UST_MIN(e->quoted.len, (size_t)NET_ERROR_QUOTE));
-    if (e->quoted.len)
-        memcpy(n->error_quote[i], e->quoted.p, n->error[i].quoted.len);
+        l4_off < kept.len ? slice_skip(n->error[i].packet, l4_off) : slice_of(NULL, 0);
 }
 
 bool net_error_pop(struct net *n, struct ip_error *out) {
@@ -327,9 +272,7 @@ void net_timer_arm(struct net *n) {
     for (uint32_t i = 0; i < n->addr_hi; i++)
         if (n->addr[i].used)
             at = UST_MIN(at, n->addr[i].next_ns);
-    for (size_t i = 0; i < NET_GROUP_MAX; i++)
-        if (n->group[i].refs && n->group[i].reports_left)
-            at = UST_MIN(at, n->group[i].report_ns);
+    at = UST_MIN(at, net_groups_deadline(n));
     at = UST_MIN(at, route_deadline(n));
     at = UST_MIN(at, nd_deadline(n));
     if (n->dhcp4.state != DHCP4S_OFF)
@@ -347,20 +290,11 @@ static void addr_tick(struct net *n, uint64_t now_ns, struct net_addr *a) {
         nd_addr_tick(n, now_ns, a);
 }
 
-static void group_tick(struct net *n, uint64_t now_ns, struct net_group *g) {
-    if (addr_is_ip4(&g->addr))
-        igmp_tick(n, now_ns, g);
-    else
-        mld_tick(n, now_ns, g);
-}
-
 static void tick(struct net *n, uint64_t now_ns) {
     for (uint32_t i = 0; i < n->addr_hi; i++)
         if (n->addr[i].used && n->addr[i].next_ns <= now_ns)
             addr_tick(n, now_ns, &n->addr[i]);
-    for (size_t i = 0; i < NET_GROUP_MAX; i++)
-        if (n->group[i].refs && n->group[i].reports_left && n->group[i].report_ns <= now_ns)
-            group_tick(n, now_ns, &n->group[i]);
+    net_groups_tick(n, now_ns);
     route_tick(n, now_ns);
     nd_tick(n, now_ns);
     if (n->dhcp4.state != DHCP4S_OFF && n->dhcp4.next_ns <= now_ns)

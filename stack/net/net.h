@@ -28,7 +28,7 @@
 #define NET_ROUTE_MAX 32
 #define NET_GROUP_MAX 64
 #define NET_ERROR_CAP 64
-#define NET_ERROR_QUOTE 128 /* bytes kept of a quoted packet */
+#define NET_ERROR_QUOTE 548 /* bytes kept of a quoted packet, as much as an ICMP error of 576 has */
 
 enum net_addr_state {
     NET_ADDR_PROBING, /* RFC 5227 probe or RFC 4862 DAD under way (tentative); used already if optimistic */
@@ -90,12 +90,34 @@ struct net_path {
     bool no_df; /* the path's reported MTU is below the minimum: fragment rather */
 };
 
-struct net_group { /* multicast membership of the interface, counted */
+/* Whose packets a listener wants of a group (RFC 3376 3.1, RFC 3810 4.1). */
+enum mcast_mode { MCAST_MODE_EXCLUDE, MCAST_MODE_INCLUDE };
+#define MCAST_SRC_MAX 64
+struct mcast_filter {
+    uint8_t mode; /* enum mcast_mode */
+    uint8_t cnt;
+    struct ust_addr src[MCAST_SRC_MAX];
+};
+
+struct net_source { /* of a group: how many members include it, how many exclude it */
     struct ust_addr addr;
-    uint32_t refs;
-    uint8_t reports_left; /* membership reports still to send */
-    bool asked;           /* MLD: the next one answers a query */
-    uint64_t report_ns;   /* when the next one is due, if any is left */
+    uint16_t incl, excl;
+    uint8_t change_left; /* reports still to send that name it */
+    bool queried;        /* the query to be answered asks for it */
+};
+/* Multicast membership of the interface: the merger of its members' filters (RFC 3376 3.2). */
+struct net_group {
+    struct ust_addr addr;
+    uint32_t refs;        /* members */
+    uint32_t excludes;    /* of them in mode EXCLUDE: any at all make the interface EXCLUDE */
+    uint8_t mode_left;    /* reports of a change of mode still to send, also when nobody is left */
+    uint8_t reports_left; /* answers and older versions' reports still to send */
+    bool asked;           /* MLD: the next report answers a query */
+    bool src_query;       /* the answer is about sources with `queried` */
+    uint64_t change_ns;   /* when the next report of a change is due */
+    uint64_t report_ns;   /* when the next one of reports_left is */
+    uint32_t src_cnt;
+    struct net_source src[MCAST_SRC_MAX];
 };
 
 /* Name servers and search domains that the network told us, by who told them. */
@@ -106,6 +128,13 @@ struct net_dns {
     struct ust_addr server[NET_DNS_MAX]; /* best first */
     uint8_t server_cnt;
     char domain[NET_DNS_DOMAIN_BYTES]; /* search list, space separated, NUL ended; "" none */
+};
+
+/* What queriers of older versions make of us (RFC 3376 7.2). */
+struct igmp {
+    uint64_t v1_until_ns, v2_until_ns; /* such a querier was heard; 0: never */
+    uint64_t general_ns;               /* answer to a general query, TIME_NEVER: none is due */
+    uint8_t robustness;                /* the querier's variable, RFC 3376 4.1.6 */
 };
 
 struct token_bucket {
@@ -136,13 +165,14 @@ struct net {
     struct neigh_table neigh;
     struct reass reass;
     struct pmtu_cache pmtu;
+    struct igmp igmp;
     struct token_bucket icmp_bucket;
     struct timer timer; /* TIMER_NET: probes, announcements, group reports, ND's lifetimes */
     struct nd nd;
     struct net_id id[NET_ID_CNT];
     struct ip_error error[NET_ERROR_CAP];
     uint32_t error_head, error_tail;
-    uint8_t error_quote[NET_ERROR_CAP][NET_ERROR_QUOTE]; /* what error[].quoted points to */
+    uint8_t error_quote[NET_ERROR_CAP][NET_ERROR_QUOTE]; /* what error[].packet points to */
     struct net_dns dns[NET_DNS_SOURCE_COUNT]; /* written by the clients; read by net_dns_get() */
     struct dhcp4 dhcp4;
     struct net_stats stats;
@@ -173,8 +203,14 @@ int route_del(struct net *n, const struct ust_addr *prefix, uint8_t plen,
 bool net_ip6_pending(const struct net *n, uint64_t now_ns);
 /* Largest packet of dst's family on our own link: RFC 4861's MTU option counts for IPv6. */
 uint32_t net_link_mtu(const struct net *n, const struct ust_addr *dst);
+/* Any source. 0, -EINVAL (no group), -ENOBUFS; -EADDRNOTAVAIL (not joined). */
 int net_group_join(struct net *n, uint64_t now_ns, const struct ust_addr *g);
 int net_group_leave(struct net *n, uint64_t now_ns, const struct ust_addr *g);
+/* A member's filter changes from `old` (NULL: joins) to `filter` (NULL: leaves). 0, -EINVAL, -ENOBUFS, -EADDRNOTAVAIL. */
+int net_group_change(struct net *n, uint64_t now_ns, const struct ust_addr *g,
+                     const struct mcast_filter *old, const struct mcast_filter *filter);
+/* Does any member want packets of src to g? */
+bool net_group_allows(const struct net *n, const struct ust_addr *g, const struct ust_addr *src);
 
 /* Longest prefix, then a gateway that answers, then metric. 0, -ENETUNREACH (no route), -EHOSTUNREACH (address family without address). src may be NULL or any: chosen. */
 int net_route(const struct net *n, const struct ust_addr *dst, const struct ust_addr *src,
@@ -214,6 +250,10 @@ enum drop igmp_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx);
  * loops what is ours. p is consumed whatever happens. 0, -ENETUNREACH, -EHOSTUNREACH, -EMSGSIZE, -EACCES, -ENOBUFS.
  */
 int ip_output(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_flow *f);
+/* IP_HDRINCL: the same with the header that the program wrote, h, for the body of p; source and identification are filled in if 0, length and checksum
+ * always. Goes to f->dst whatever h says; -EMSGSIZE above the link's MTU, never cut. */
+int ip4_output_as(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct ip_flow *f,
+                  const struct ip4_hdr *h);
 /* ICMP error about rx (RFC 1122 3.2.2 rules and rate limit applied; returns the reason if it was not sent). param: MTU or pointer. */
 enum drop icmp4_send_error(struct net *n, uint64_t now_ns, uint8_t type, uint8_t code,
                            uint32_t param, const struct ip_rx *rx);

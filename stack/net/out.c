@@ -129,7 +129,6 @@ static void fail(struct net *n, uint64_t now_ns, struct neigh *nb) {
         core_drop(n->c, now_ns, DROP_NEIGH_UNREACHABLE);
         if (quote_waiting(np, &e)) {
             e.from = e.src;
-            e.quoted = slice_of(NULL, 0); /* np is gone before the error is handed on */
             net_error_push(n, &e);
         }
         buf_free(&n->c->arena, np);

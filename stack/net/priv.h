@@ -18,8 +18,6 @@ const struct net_addr *net_addr_towards(const struct net *n, const struct ust_ad
 /* (Re-)arms TIMER_NET for the earliest thing to do. */
 void net_timer_arm(struct net *n);
 
-/* A group (its address in any family) that packets to g come in for. */
-bool net_group_is_joined(const struct net *n, const struct ust_addr *g);
 /* ---- route.c ---- */
 /* A neighbour does not answer: routes through it step back behind others, until it is heard again. */
 void route_gw_dead(struct net *n, uint64_t now_ns, const struct ust_addr *gw);
@@ -185,9 +183,29 @@ void mld_tick(struct net *n, uint64_t now_ns, struct net_group *g);
 void mld_general_tick(struct net *n, uint64_t now_ns);
 enum drop mld_rx(struct net *n, uint64_t now_ns, const struct ip_rx *rx, uint8_t type);
 
+/* ---- group.c ---- */
+/* A group (its address in any family) that packets to g come in for. */
+bool net_group_is_joined(const struct net *n, const struct ust_addr *g);
+/* The slot of a group that has members or still something to report; NULL. */
+struct net_group *net_group_find(struct net *n, const struct ust_addr *g);
+/* The interface's mode, and whether it wants packets of that source. */
+enum mcast_mode group_mode(const struct net_group *g);
+bool group_wants(const struct net_group *g, const struct net_source *s);
+/* Forgets sources that nobody names and nothing has to be said of. */
+void group_purge(struct net_group *g);
+/* Nothing is to be said of what has changed. */
+void group_forget_changes(struct net_group *g);
+uint64_t net_groups_deadline(const struct net *n);
+void net_groups_tick(struct net *n, uint64_t now_ns);
+
 /* ---- igmp.c ---- */
-void igmp_join(struct net *n, uint64_t now_ns, struct net_group *g);
-void igmp_leave(struct net *n, uint64_t now_ns, const struct net_group *g);
+void igmp_init(struct net *n);
+/* The interface's state of g has changed: mode_left and change_left say how; joined, left: the first member came, the last one went. */
+void igmp_changed(struct net *n, uint64_t now_ns, struct net_group *g, bool joined, bool left);
+/* How often a change is reported (the robustness variable). */
+uint8_t igmp_robustness(const struct net *n);
+/* Something of g is due. */
 void igmp_tick(struct net *n, uint64_t now_ns, struct net_group *g);
+void igmp_general_tick(struct net *n, uint64_t now_ns);
 
 #endif

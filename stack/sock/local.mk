@@ -10,6 +10,8 @@ libsock_la_SOURCES = \
 	stack/sock/sock_data.c \
 	stack/sock/sock_opt.c \
 	stack/sock/sock_opt_ip.c \
+	stack/sock/sock_opt_mcast.c \
+	stack/sock/sock_opt_raw.c \
 	stack/sock/sock_opt_socket.c \
 	stack/sock/sock_opt_tcp.c \
 	stack/sock/sock_priv.h \

@@ -58,6 +58,12 @@ static struct sock *sock_alloc(struct socks *sk, int family, int type, int proto
     return s;
 }
 
+static enum udp_kind dgram_kind(enum sock_kind kind) {
+    return kind == SOCK_KIND_PING  ? UDP_KIND_PING
+           : kind == SOCK_KIND_RAW ? UDP_KIND_RAW
+                                   : UDP_KIND_UDP;
+}
+
 int sock_new(struct socks *sk, int family, int type, int protocol, struct sock **out) {
     enum sock_kind kind;
     if (family != AF_INET && family != AF_INET6)
@@ -68,10 +74,16 @@ int sock_new(struct socks *sk, int family, int type, int protocol, struct sock *
         kind = SOCK_KIND_TCP;
         protocol = IPPROTO_TCP;
     } else if (type == SOCK_DGRAM) {
-        if (protocol != 0 && protocol != IPPROTO_UDP)
+        bool ping = protocol == IPPROTO_ICMP && family == AF_INET;
+        if (protocol != 0 && protocol != IPPROTO_UDP && !ping)
             return -EPROTONOSUPPORT;
-        kind = SOCK_KIND_UDP;
-        protocol = IPPROTO_UDP;
+        kind = ping ? SOCK_KIND_PING : SOCK_KIND_UDP;
+        if (!ping)
+            protocol = IPPROTO_UDP;
+    } else if (type == SOCK_RAW) {
+        if (protocol <= 0 || protocol > 255 || family != AF_INET)
+            return -EPROTONOSUPPORT;
+        kind = SOCK_KIND_RAW;
     } else {
         return -ESOCKTNOSUPPORT;
     }
@@ -80,7 +92,7 @@ int sock_new(struct socks *sk, int family, int type, int protocol, struct sock *
         return -ENOBUFS;
     if (kind == SOCK_KIND_TCP)
         s->tcb = tcp_open(sk->tcp, s);
-    else if ((s->udp = udp_pcb_new(sk->udp)))
+    else if ((s->udp = udp_pcb_new_kind(sk->udp, dgram_kind(kind), (uint8_t)protocol)))
         s->udp->sock = s;
     if (!s->tcb && !s->udp) {
         slab_free(&sk->c->arena, s);
@@ -251,7 +263,8 @@ int sock_bind(struct socks *sk, uint64_t now_ns, struct sock *s, const struct us
     if (s->family == AF_INET6 && s->kind == SOCK_KIND_TCP && !addr_is_ip4(a) &&
         addr_is_multicast(a))
         return -EINVAL;
-    bool taken = b->bound || sock_tcp_state(s) != TCPS_CLOSED;
+    /* A raw socket is bound to its protocol; its address may change. */
+    bool taken = (b->bound && s->kind != SOCK_KIND_RAW) || sock_tcp_state(s) != TCPS_CLOSED;
     if (s->family == AF_INET6 && taken) /* the two families differ in the order */
         return -EINVAL;
     if (!may_bind(sk, s, a))

@@ -61,7 +61,8 @@ struct sock {
     uint32_t busy; /* calls in progress that hold it (sock_hold): freed when refs and busy are 0 */
     uint8_t where, why; /* enum sock_where, sock_why */
     bool nonblock;      /* O_NONBLOCK, shared by dups */
-    bool async;         /* O_ASYNC */
+    bool no_kernel; /* the kernel would not give a socket like it: it cannot become the kernel's */
+    bool async;     /* O_ASYNC */
     bool listening;
     bool connecting;    /* TCP: connect() has started and has not yet answered 0 or its error */
     bool was_connected; /* TCP: connect() answered 0, or accepted; until connect(AF_UNSPEC) */
@@ -81,7 +82,8 @@ struct sock {
         passcred;
     bool pktinfo, recvttl, recvtos, recverr, recvopts, recvorigdst; /* IP_ cmsgs */
     bool bind_no_port, freebind, transparent;
-    bool udp_gro, tcp_inq;                             /* cmsgs */
+    bool udp_gro, tcp_inq; /* cmsgs */
+    bool hdrincl;
     bool pktinfo6, recvhoplimit, recvtclass, recverr6; /* IPV6_ cmsgs */
     uint16_t udp_segment;
     bool udp_cork;
@@ -145,7 +147,8 @@ int socks_init(struct socks *sk, struct core *c, struct net *net, struct udp *u,
 void socks_fini(struct socks *sk);
 
 /* ---- life ---- */
-/* 0, -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -ENOBUFS. refs = 1. type without SOCK_NONBLOCK/CLOEXEC. */
+/* TCP, UDP, SOCK_DGRAM with IPPROTO_ICMP (ping), SOCK_RAW of any protocol, whose permission the caller has looked at.
+ * 0, -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -ENOBUFS. refs = 1. type without SOCK_NONBLOCK/CLOEXEC. */
 int sock_new(struct socks *sk, int family, int type, int protocol, struct sock **out);
 void sock_take(struct sock *s);
 /* One descriptor less; the last one closes as Linux does (linger 0 = RST ...). The time a blocking SO_LINGER close waits is the caller's: see sock_delivered(). */
@@ -211,6 +214,15 @@ int sock_dgram_push(struct socks *sk, uint64_t now_ns, struct sock *s);
 int sock_dgram_peek(struct socks *sk, struct sock *s, struct udp_dgram **d);
 void sock_dgram_done(struct socks *sk, struct sock *s, bool consume);
 
+/* MSG_ERRQUEUE: the oldest error, valid until sock_errq_done() drops it, or -EAGAIN. */
+int sock_errq_peek(struct socks *sk, struct sock *s, struct errq_item **it);
+void sock_errq_done(struct socks *sk, struct sock *s);
+
+/* What the options say of the control messages that a received datagram has: SOF_TIMESTAMPING_*, SO_RXQ_OVFL, IP_RETOPTS. */
+uint32_t sock_timestamping(const struct sock *s);
+bool sock_rxq_ovfl(const struct sock *s);
+bool sock_retopts(const struct sock *s);
+
 /* ---- options: values are the kernel's structs, in host memory of the core's caller (already copied in) ---- */
 /* 0 or negative errno as the kernel: -ENOPROTOOPT, -EINVAL, -EDOM, -EPERM ... For an undecided socket the caller sets the kernel placeholder too. */
 int sock_setopt(struct socks *sk, uint64_t now_ns, struct sock *s, int level, int name,
@@ -228,7 +240,6 @@ uint32_t sock_poll(struct socks *sk, struct sock *s);
 void socks_events(struct socks *sk, uint64_t now_ns);
 /* SO_LINGER with timeout, after sock_shutdown(SHUT_WR): has the peer acknowledged everything, FIN included (or is the connection gone)? */
 bool sock_delivered(struct socks *sk, struct sock *s);
-/* ICMP/UDP/TCP raw delivery of echo replies to ping sockets comes with them. */
 
 void socks_rebuild(struct socks *sk);
 const char *socks_check(struct socks *sk);

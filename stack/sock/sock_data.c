@@ -152,7 +152,7 @@ int sock_dgram_autobind(struct socks *sk, struct sock *s) {
 static int dgram_transmit(struct socks *sk, uint64_t now_ns, struct sock *s,
                           const struct udp_send *to, uint8_t *buf, size_t len) {
     struct udp_send t = *to;
-    if (t.gso_size == 0 && len > s->udp_segment)
+    if (t.gso_size == 0 && s->kind == SOCK_KIND_UDP && len > s->udp_segment)
         t.gso_size = s->udp_segment;
     int err = udp_send(sk->udp, now_ns, s->udp, &t, buf, len);
     if (err)
@@ -205,7 +205,7 @@ static int dgram_hindered(struct socks *sk, struct sock *s, const struct udp_sen
 int sock_dgram_send(struct socks *sk, uint64_t now_ns, struct sock *s, const struct udp_send *to,
                     uint8_t *buf, size_t len, bool more) {
     sk->last_ns = now_ns;
-    more |= s->udp_cork;
+    more = s->kind != SOCK_KIND_PING && (more || s->udp_cork);
     int err = sock_dgram_autobind(sk, s);
     if (err == 0 && (more || s->cork || s->so_err || s->udp->err || s->wr_shut))
         err = dgram_hindered(sk, s, s->cork ? &s->cork_to : to, len);
@@ -251,6 +251,18 @@ void sock_dgram_done(struct socks *sk, struct sock *s, bool consume) {
     sock_notify(sk, s, POLLIN);
 }
 
+int sock_errq_peek(struct socks *sk, struct sock *s, struct errq_item **it) {
+    (void)sk;
+    *it = s->udp ? errq_peek(&s->udp->errq) : NULL;
+    return *it ? 0 : -EAGAIN;
+}
+
+void sock_errq_done(struct socks *sk, struct sock *s) {
+    s->udp->err = errq_consume(&s->udp->errq, sk->c);
+    if (s->udp->err)
+        sock_notify(sk, s, POLLERR);
+}
+
 /* ---- ioctl ---- */
 
 static int tcp_sock_ioctl(struct sock *s, unsigned long req, int *out) {
@@ -290,6 +302,8 @@ int sock_ioctl(struct socks *sk, struct sock *s, unsigned long req, int *out) {
     if (s->kind == SOCK_KIND_TCP)
         return tcp_sock_ioctl(s, req, out);
     *out = 0;
+    if (s->kind == SOCK_KIND_PING) /* Linux's ping sockets have no ioctl of their own */
+        return -ENOTTY;
     if (req == SIOCOUTQ)
         return 0;
     if (req != SIOCINQ)
@@ -335,8 +349,8 @@ uint32_t sock_poll(struct socks *sk, struct sock *s) {
     if (s->kind == SOCK_KIND_TCP)
         return tcp_sock_poll(s);
     uint32_t r = POLL_OUT | POLLWRBAND;
-    if (s->so_err || s->udp->err)
-        r |= POLLERR;
+    if (s->so_err || s->udp->err || errq_peek(&s->udp->errq))
+        r |= POLLERR | (s->xopt[SOCK_XOPT_SELECT_ERR_QUEUE] ? POLLPRI : 0);
     if (s->rd_shut)
         r |= POLL_IN | POLLRDHUP;
     if (s->rd_shut && s->wr_shut)

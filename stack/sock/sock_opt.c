@@ -6,8 +6,8 @@
  * Lengths, as the kernel's levels differ: SOL_SOCKET, TCP, UDP and most of IPv6 want an int (-EINVAL below 4); IP takes an int, a byte, or nothing at all (0).
  * Reading cuts to the room given; IP gives a single byte when it is asked for less than four and the value fits.
  *
- * Not taken on purpose, though Linux does (departs): SO_ATTACH_FILTER and the BPF options, SO_ZEROCOPY, SO_TXTIME, TCP_MD5SIG, TCP-AO, source-specific
- * multicast, IP_LOCAL_PORT_RANGE. A program that asks is told, and does without.
+ * Not taken on purpose, though Linux does (departs): SO_ATTACH_FILTER and the BPF options, SO_ZEROCOPY, SO_TXTIME, TCP_MD5SIG, TCP-AO,
+ * IP_LOCAL_PORT_RANGE. A program that asks is told, and does without.
  */
 #include "sock/sock_priv.h"
 
@@ -29,7 +29,8 @@ enum opt_rule {
     RULE_ERR,   /* reading gives -lo (0: `def`), setting -hi */
 };
 
-enum opt_who { WHO_TCP = 1, WHO_UDP = 2, WHO_ALL = 3 };
+/* Of two rows for the same option the first one counts. UDP: datagram sockets of every kind. */
+enum opt_who { WHO_TCP = 1, WHO_UDP = 2, WHO_ALL = 3, WHO_RAW = 4 };
 enum opt_flag {
     OPT_ANY_LEN = 1,   /* IPv6: short lengths count as 0 */
     OPT_NOT_EMPTY = 2, /* IP: length 0 is -EINVAL */
@@ -102,6 +103,7 @@ static const struct opt_row rows[] = {
     BOOL(SOL, 82 /* SO_RCVPRIORITY */, ALL, XBIT(9)),
     FAIL(SOL, 83 /* SO_PASSRIGHTS */, ALL, EOPNOTSUPP, EOPNOTSUPP),
 
+    BOOL(IP, IP_HDRINCL, RAW, FIELD(hdrincl)),
     FAIL(IP, IP_HDRINCL, ALL, 0, ENOPROTOOPT),
     FAIL(IP, IP_ROUTER_ALERT, ALL, 0, EINVAL),
     BOOL(IP, IP_RECVOPTS, ALL, FIELD(recvopts)),
@@ -195,7 +197,9 @@ static const struct opt_row rows[] = {
 };
 
 static const struct opt_row *row_find(const struct sock *s, int level, int name) {
-    unsigned who = s->kind == SOCK_KIND_TCP ? WHO_TCP : WHO_UDP;
+    unsigned who = s->kind == SOCK_KIND_TCP   ? WHO_TCP
+                   : s->kind == SOCK_KIND_RAW ? WHO_UDP | WHO_RAW
+                                              : WHO_UDP;
     for (size_t i = 0; i < UST_ARRAY_CNT(rows); i++)
         if (rows[i].level == level && rows[i].name == name && (rows[i].who & who))
             return &rows[i];
@@ -205,7 +209,8 @@ static const struct opt_row *row_find(const struct sock *s, int level, int name)
 /* The levels that a socket knows: those of its transport and family. */
 static bool level_known(const struct sock *s, int level) {
     return level == SOL_SOCKET || level == IPPROTO_IP ||
-           (level == IPPROTO_IPV6 && s->family == AF_INET6) || level == s->protocol;
+           (level == IPPROTO_IPV6 && s->family == AF_INET6) ||
+           (s->kind == SOCK_KIND_RAW ? level == IPPROTO_RAW : level == s->protocol);
 }
 
 static void *row_field(struct sock *s, const struct opt_row *r) {
@@ -302,6 +307,8 @@ static int form_set(struct socks *sk, uint64_t now_ns, struct sock *s, int level
         return sock_opt_set_ip6(sk, now_ns, s, name, val, len);
     case IPPROTO_TCP:
         return sock_opt_set_tcp(s, name, val, len);
+    case IPPROTO_RAW:
+        return sock_opt_set_raw(s, name, val, len);
     default:
         return -ENOPROTOOPT;
     }
@@ -317,9 +324,17 @@ static int form_get(struct socks *sk, struct sock *s, int level, int name, void 
         return sock_opt_get_ip6(sk, s, name, val, len);
     case IPPROTO_TCP:
         return sock_opt_get_tcp(sk, s, name, val, len);
+    case IPPROTO_RAW:
+        return sock_opt_get_raw(s, name, val, len);
     default:
         return -ENOPROTOOPT;
     }
+}
+
+/* What Linux does at once: IP_RECVERR and IPV6_RECVERR off forget the errors. */
+static void dgram_opt_changed(struct socks *sk, struct sock *s) {
+    if (!s->udp->recverr && !s->udp->ip6.recverr)
+        errq_purge(&s->udp->errq, sk->c);
 }
 
 int sock_setopt(struct socks *sk, uint64_t now_ns, struct sock *s, int level, int name,
@@ -345,6 +360,8 @@ int sock_setopt(struct socks *sk, uint64_t now_ns, struct sock *s, int level, in
     sock_opt_apply(s);
     if (s->cork && !s->udp_cork && level == IPPROTO_UDP && name == UDP_CORK)
         sock_dgram_push(sk, now_ns, s);
+    if (s->udp)
+        dgram_opt_changed(sk, s);
     bool quickack = level == IPPROTO_TCP && name == TCP_QUICKACK; /* acts even if it was on */
     if (s->tcb && (quickack || memcmp(&before, o, sizeof before) != 0))
         tcp_opt_changed(sk->tcp, now_ns, s->tcb);
@@ -394,12 +411,17 @@ void sock_opt_default(struct socks *sk, struct sock *s) {
     bool tcp = s->kind == SOCK_KIND_TCP;
     s->rcvlowat = 1;
     s->xint[SOCK_XINT_UNICAST_HOPS] = SOCK_HOPS_DEFAULT;
+    s->hdrincl = s->kind == SOCK_KIND_RAW && s->protocol == IPPROTO_RAW;
     s->pacing_rate = UINT64_MAX;
     s->sndbuf = tcp ? sk->tcp->cfg.sndbuf_default : UDP_RCVBUF_DEFAULT;
     s->rcvbuf = tcp ? 2 * sk->tcp->cfg.rcvbuf_default : UDP_RCVBUF_DEFAULT;
     if (s->family == AF_INET6)
         s->mcast_all = false;
 }
+
+uint32_t sock_timestamping(const struct sock *s) { return s->xint[SOCK_XINT_TIMESTAMPING]; }
+bool sock_rxq_ovfl(const struct sock *s) { return s->xopt[SOCK_XOPT_RXQ_OVFL]; }
+bool sock_retopts(const struct sock *s) { return s->xopt[SOCK_XOPT_RETOPTS]; }
 
 /* Everything but the state of the connection, errors, counters and O_NONBLOCK. */
 void sock_opt_inherit(struct sock *child, const struct sock *l) {
@@ -468,5 +490,7 @@ void sock_opt_apply(struct sock *s) {
             .addr_prefs = (uint16_t)s->xint[SOCK_XINT_ADDR_PREFS],
             .mtu = s->xint[SOCK_XINT_MTU6],
         };
+        if (s->kind == SOCK_KIND_RAW)
+            s->udp->hdrincl = s->hdrincl;
     }
 }

@@ -5,71 +5,21 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-static struct ust_addr addr_of_bytes(const uint8_t *b) {
-    return addr_from_ip4((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
-}
-
-/* Does a program mean the stack's interface by that number? 0: any. */
-static bool is_our_index(const struct socks *sk, uint32_t index) {
-    return index == 0 || sk->net->ifindex == 0 || index == sk->net->ifindex;
-}
-
-/* ip_mreq {group, address} or ip_mreqn {group, address, ifindex}: the stack has one interface, so only the address can be wrong. */
-static int set_member(struct socks *sk, uint64_t now_ns, struct sock *s, bool join, const void *val,
-                      size_t len) {
-    const uint8_t *b = val;
-    if (s->kind == SOCK_KIND_TCP)
-        return -EPROTO;
-    if (len < 8)
+/* IP_OPTIONS: what goes into each datagram. Route options are refused (departs: Linux takes them), as routers refuse them too; the
+ * stack's connections carry none. */
+static int set_options(struct sock *s, const void *val, size_t len) {
+    uint8_t opts[sizeof s->udp->opts] = {0};
+    if (len > sizeof opts)
         return -EINVAL;
-    struct ust_addr group = addr_of_bytes(b), ifa = addr_of_bytes(b + 4);
-    if (!addr_is_multicast(&group))
-        return join ? -EINVAL : -EADDRNOTAVAIL;
-    if (!addr_is_any(&ifa) && !net_addr_find(sk->net, &ifa))
-        return join ? -ENODEV : -EADDRNOTAVAIL;
-    return join ? udp_group_join(sk->udp, now_ns, s->udp, &group)
-                : udp_group_leave(sk->udp, now_ns, s->udp, &group);
-}
-
-/* struct group_req {ifindex, sockaddr_storage}, for both families. */
-static int set_group(struct socks *sk, uint64_t now_ns, struct sock *s, bool join, const void *val,
-                     size_t len) {
-    struct group_req g;
-    struct ust_addr a;
-    if (s->kind == SOCK_KIND_TCP)
-        return len < sizeof g ? -EINVAL : -EPROTO;
-    if (len < sizeof g)
+    if (len)
+        memcpy(opts, val, len);
+    size_t padded = (len + 3) & ~(size_t)3;
+    if (!ip4_clean_options(opts, padded, s->uid == 0))
         return -EINVAL;
-    memcpy(&g, val, sizeof g);
-    const uint8_t *sa = (const uint8_t *)&g.gr_group;
-    if (g.gr_group.ss_family == AF_INET)
-        a = addr_of_bytes(sa + offsetof(struct sockaddr_in, sin_addr));
-    else if (g.gr_group.ss_family == AF_INET6)
-        memcpy(a.b, sa + offsetof(struct sockaddr_in6, sin6_addr), 16);
-    else
-        return -EINVAL;
-    if (!addr_is_multicast(&a))
-        return join ? -EINVAL : -EADDRNOTAVAIL;
-    if (!is_our_index(sk, g.gr_interface))
-        return join ? -ENODEV : -EADDRNOTAVAIL;
-    return join ? udp_group_join(sk->udp, now_ns, s->udp, &a)
-                : udp_group_leave(sk->udp, now_ns, s->udp, &a);
-}
-
-/* in_addr, ip_mreq or ip_mreqn. */
-static int set_mcast_if(struct socks *sk, struct sock *s, const void *val, size_t len) {
-    static const struct ust_addr none = {{0}};
-    const uint8_t *b = val;
-    if (s->kind == SOCK_KIND_TCP || len < 4)
-        return -EINVAL;
-    struct ust_addr a = addr_of_bytes(len >= 8 ? b + 4 : b);
-    if (addr_is_any(&a)) {
-        s->mcast_if = none;
-        return 0;
-    }
-    if (!net_addr_find(sk->net, &a))
-        return -EADDRNOTAVAIL;
-    s->mcast_if = a;
+    if (!s->udp)
+        return len == 0 || opts[0] == 0 ? 0 : -EINVAL;
+    memcpy(s->udp->opts, opts, sizeof opts);
+    s->udp->opts_len = (uint8_t)padded;
     return 0;
 }
 
@@ -91,7 +41,7 @@ int sock_opt_set_ip(struct socks *sk, uint64_t now_ns, struct sock *s, int name,
         s->ttl = v == -1 ? 0 : (uint8_t)v;
         return 0;
     case IP_OPTIONS:
-        return len == 0 || v == 0 ? 0 : -EINVAL;
+        return set_options(s, val, len);
     case IP_TRANSPARENT:
         if (len == 0)
             return -EINVAL;
@@ -99,21 +49,13 @@ int sock_opt_set_ip(struct socks *sk, uint64_t now_ns, struct sock *s, int name,
             return -EPERM;
         s->transparent = v != 0;
         return 0;
-    case IP_MULTICAST_IF:
-        return set_mcast_if(sk, s, val, len);
-    case IP_ADD_MEMBERSHIP:
-    case IP_DROP_MEMBERSHIP:
-        return set_member(sk, now_ns, s, name == IP_ADD_MEMBERSHIP, val, len);
-    case MCAST_JOIN_GROUP:
-    case MCAST_LEAVE_GROUP:
-        return set_group(sk, now_ns, s, name == MCAST_JOIN_GROUP, val, len);
     case IP_UNICAST_IF:
         if (len != 4)
             return -EINVAL;
         s->xint[SOCK_XINT_UNICAST_IF] = (uint32_t)v;
         return 0;
     default:
-        return -ENOPROTOOPT;
+        return sock_opt_set_mcast(sk, now_ns, s, name, val, len);
     }
 }
 
@@ -142,6 +84,9 @@ int sock_opt_get_ip(struct socks *sk, struct sock *s, int name, void *val, size_
         v = s->ttl ? s->ttl : 64;
         break;
     case IP_OPTIONS:
+        if (s->udp)
+            return sock_opt_put(s->udp->opts, s->udp->opts_len, val, len);
+        __attribute__((fallthrough));
     case IP_PKTOPTIONS:
         *len = 0;
         return 0;
@@ -152,16 +97,11 @@ int sock_opt_get_ip(struct socks *sk, struct sock *s, int name, void *val, size_
     case IP_TRANSPARENT:
         v = s->transparent;
         break;
-    case IP_MULTICAST_IF:
-        return sock_opt_put(s->mcast_if.b + 12, 4, val, len);
-    case IP_ADD_MEMBERSHIP:
-    case IP_DROP_MEMBERSHIP:
-        return -ENOPROTOOPT;
     case IP_UNICAST_IF:
         v = (int32_t)s->xint[SOCK_XINT_UNICAST_IF];
         break;
     default:
-        return -ENOPROTOOPT;
+        return sock_opt_get_mcast(s, name, val, len);
     }
     return sock_opt_put_int(IPPROTO_IP, v, val, len);
 }
@@ -283,7 +223,7 @@ int sock_opt_set_ip6(struct socks *sk, uint64_t now_ns, struct sock *s, int name
     }
     case MCAST_JOIN_GROUP:
     case MCAST_LEAVE_GROUP:
-        return set_group(sk, now_ns, s, name == MCAST_JOIN_GROUP, val, len);
+        return sock_opt_set_mcast(sk, now_ns, s, name, val, len);
     case IPV6_TRANSPARENT:
         if (len < 4)
             return -EINVAL;

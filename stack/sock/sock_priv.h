@@ -15,6 +15,10 @@
 #define SOCK_XINT_NOTSENT_LOWAT 9
 #define SOCK_XINT_MTU6 10
 #define SOCK_HOPS_DEFAULT UINT32_MAX
+#define SOCK_XOPT_RXQ_OVFL 2
+#define SOCK_XOPT_SELECT_ERR_QUEUE 6
+#define SOCK_XOPT_RETOPTS 16
+#define SOCK_XOPT_RECVFRAGSIZE 20
 #define SOCK_XOPT_DEBUG 12
 #define SOCK_XOPT_PREFER_BUSY_POLL 13
 #define SOCK_XOPT_TCLASS 14
@@ -59,6 +63,13 @@ int sock_opt_get_ip(struct socks *sk, struct sock *s, int name, void *val, size_
 int sock_opt_set_ip6(struct socks *sk, uint64_t now_ns, struct sock *s, int name, const void *val,
                      size_t len);
 int sock_opt_get_ip6(struct socks *sk, struct sock *s, int name, void *val, size_t *len);
+/* SOL_RAW: ICMP_FILTER. */
+int sock_opt_set_raw(struct sock *s, int name, const void *val, size_t len);
+int sock_opt_get_raw(struct sock *s, int name, void *val, size_t *len);
+/* The multicast options of both families: memberships, source filters, interface. now_ns matters to those that join or leave. */
+int sock_opt_set_mcast(struct socks *sk, uint64_t now_ns, struct sock *s, int name, const void *val,
+                       size_t len);
+int sock_opt_get_mcast(struct sock *s, int name, void *val, size_t *len);
 int sock_opt_set_tcp(struct sock *s, int name, const void *val, size_t len);
 int sock_opt_get_tcp(struct socks *sk, struct sock *s, int name, void *val, size_t *len);
 

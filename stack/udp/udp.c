@@ -13,6 +13,7 @@ int udp_init(struct udp *u, struct core *c, struct net *net) {
     port_init(&u->ports);
     slab_define(&c->arena, SLAB_UDP_PCB, sizeof(struct udp_pcb), 0);
     slab_define(&c->arena, SLAB_UDP_DGRAM, sizeof(struct udp_dgram), 0);
+    slab_define(&c->arena, SLAB_UDP_GROUP, sizeof(struct udp_group), 0);
     u->bucket = span_alloc(&c->arena, UDP_BUCKETS * sizeof *u->bucket);
     return u->bucket ? 0 : -ENOMEM;
 }
@@ -27,11 +28,15 @@ void udp_fini(struct udp *u) {
     u->bucket = NULL;
 }
 
-struct udp_pcb *udp_pcb_new(struct udp *u) {
+struct udp_pcb *udp_pcb_new_kind(struct udp *u, enum udp_kind kind, uint8_t proto) {
     struct udp_pcb *p = slab_alloc(&u->c->arena, SLAB_UDP_PCB);
     if (!p)
         return NULL;
+    p->kind = (uint8_t)kind;
+    p->proto = proto;
     STAILQ_INIT(&p->rcvq);
+    LIST_INIT(&p->groups);
+    errq_init(&p->errq);
     p->rcvbuf = UDP_RCVBUF_DEFAULT;
     p->ttl = 64;
     p->mcast_ttl = 1;
@@ -40,26 +45,37 @@ struct udp_pcb *udp_pcb_new(struct udp *u) {
     p->pmtudisc = IP_PMTUDISC_WANT;
     p->ip6 = (struct udp_opt6){
         .pmtudisc = IPV6_PMTUDISC_WANT, .mcast_hops = 1, .mcast_loop = true, .mcast_all = true};
+    if (kind == UDP_KIND_RAW) {
+        p->hdrincl = proto == IPPROTO_RAW;
+        p->bind.port = proto;
+        p->bind.bound = true;
+        udp_hash_insert(u, p);
+    }
     u->pcb_cnt++;
     slab_birth(&u->c->arena, p);
     return p;
+}
+
+struct udp_pcb *udp_pcb_new(struct udp *u) {
+    return udp_pcb_new_kind(u, UDP_KIND_UDP, IP_PROTO_UDP);
 }
 
 static void unbind(struct udp *u, struct udp_pcb *p) {
     if (!p->bind.bound)
         return;
     LIST_REMOVE(p, hash);
-    port_unbind(&u->ports, &p->bind);
+    if (p->kind == UDP_KIND_UDP)
+        port_unbind(&u->ports, &p->bind);
+    p->bind.bound = false;
 }
 
 void udp_pcb_free(struct udp *u, uint64_t now_ns, struct udp_pcb *p) {
     if (!p)
         return;
-    for (size_t i = 0; i < UDP_MCAST_MAX; i++)
-        if (p->group[i].used)
-            net_group_leave(u->net, now_ns, &p->group[i].group);
+    udp_groups_leave(u, now_ns, p);
     while (udp_peek(p))
         udp_consume(u, p);
+    errq_purge(&p->errq, u->c);
     unbind(u, p);
     if (p->on_changed)
         STAILQ_REMOVE(&u->changed, p, udp_pcb, changed_link);
@@ -70,42 +86,57 @@ void udp_pcb_free(struct udp *u, uint64_t now_ns, struct udp_pcb *p) {
 /* ---- bind, connect ---- */
 
 /* In the hash after the port is known. */
-static void hash_insert(struct udp *u, struct udp_pcb *p) {
-    LIST_INSERT_HEAD(udp_bucket_of(u, p->bind.port), p, hash);
+void udp_hash_insert(struct udp *u, struct udp_pcb *p) {
+    struct udp_bucket *b = p->kind == UDP_KIND_RAW    ? &u->raw
+                           : p->kind == UDP_KIND_PING ? udp_ping_bucket_of(u, p->bind.port)
+                                                      : udp_bucket_of(u, p->bind.port);
+    LIST_INSERT_HEAD(b, p, hash);
+}
+
+static int take_port(struct udp *u, struct udp_pcb *p, uint16_t port) {
+    if (p->kind == UDP_KIND_PING)
+        return udp_ping_bind(u, p, port);
+    p->bind.port = port;
+    return port ? port_bind(&u->ports, &p->bind, true)
+                : port_bind_ephemeral(&u->ports, &u->c->rng, &p->bind, true);
 }
 
 int udp_bind(struct udp *u, struct udp_pcb *p, const struct ust_addr *a, uint16_t port) {
-    if (p->bind.bound)
+    bool raw = p->kind == UDP_KIND_RAW;
+    if (p->bind.bound && !raw)
         return -EINVAL;
     bool any = addr_is_any(a), own = net_addr_find(u->net, a) != NULL;
     bool group = addr_is_multicast(a) || net_is_broadcast(u->net, a);
     if (addr_is_loopback(a))
         own = u->net->loopback_here;
-    if (!any && !own && !group && !p->bind.nonlocal)
+    bool may = any || own || p->bind.nonlocal || (group && p->kind != UDP_KIND_PING);
+    if (!may)
         return -EADDRNOTAVAIL;
     p->bind.addr = *a;
-    p->bind.port = port;
-    int r = port ? port_bind(&u->ports, &p->bind, true)
-                 : port_bind_ephemeral(&u->ports, &u->c->rng, &p->bind, true);
-    if (r < 0) {
-        memset(&p->bind.addr, 0, sizeof p->bind.addr);
-        p->bind.port = 0;
-        return r;
+    if (!raw) {
+        int r = take_port(u, p, port);
+        if (r < 0) {
+            memset(&p->bind.addr, 0, sizeof p->bind.addr);
+            p->bind.port = 0;
+            return r;
+        }
+        p->port_locked = port != 0;
+        udp_hash_insert(u, p);
     }
     if (own)
         p->src = *a; /* one does not send from a group */
+    else
+        memset(&p->src, 0, sizeof p->src);
     p->addr_locked = !any || (p->bind.v6 && addr_is_ip4(a));
-    p->port_locked = port != 0;
-    hash_insert(u, p);
     return 0;
 }
 
 int udp_autobind(struct udp *u, struct udp_pcb *p) {
     if (p->bind.bound)
         return 0;
-    if (port_bind_ephemeral(&u->ports, &u->c->rng, &p->bind, true) < 0)
+    if (take_port(u, p, 0) < 0)
         return -EAGAIN;
-    hash_insert(u, p);
+    udp_hash_insert(u, p);
     return 0;
 }
 
@@ -141,41 +172,10 @@ void udp_disconnect(struct udp *u, struct udp_pcb *p) {
         memset(&p->bind.addr, 0, sizeof p->bind.addr);
         memset(&p->src, 0, sizeof p->src);
     }
-    if (!p->port_locked) {
+    if (!p->port_locked && p->kind != UDP_KIND_RAW) {
         unbind(u, p);
         p->bind.port = 0;
     }
-}
-
-/* ---- multicast ---- */
-
-static struct udp_group *group_find(struct udp_pcb *p, const struct ust_addr *g) {
-    for (size_t i = 0; i < UDP_MCAST_MAX; i++)
-        if (p->group[i].used && addr_eq(&p->group[i].group, g))
-            return &p->group[i];
-    return NULL;
-}
-
-int udp_group_join(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct ust_addr *g) {
-    if (group_find(p, g))
-        return -EADDRINUSE;
-    for (size_t i = 0; i < UDP_MCAST_MAX; i++) {
-        if (p->group[i].used)
-            continue;
-        int r = net_group_join(u->net, now_ns, g);
-        if (r == 0)
-            p->group[i] = (struct udp_group){.group = *g, .used = true};
-        return r;
-    }
-    return -ENOBUFS;
-}
-
-int udp_group_leave(struct udp *u, uint64_t now_ns, struct udp_pcb *p, const struct ust_addr *g) {
-    struct udp_group *ug = group_find(p, g);
-    if (!ug)
-        return -EADDRNOTAVAIL;
-    ug->used = false;
-    return net_group_leave(u->net, now_ns, g);
 }
 
 /* ---- events ---- */
@@ -202,47 +202,79 @@ struct udp_pcb *udp_changed_pop(struct udp *u) {
 void udp_rebuild(struct udp *u) {
     struct udp_pcb *p = NULL;
     memset(u->bucket, 0, UDP_BUCKETS * sizeof *u->bucket);
+    memset(u->ping, 0, sizeof u->ping);
+    LIST_INIT(&u->raw);
     port_clear(&u->ports);
     STAILQ_INIT(&u->changed);
     u->pcb_cnt = 0;
     while ((p = slab_next_alive(&u->c->arena, SLAB_UDP_PCB, p)) != NULL) {
         u->pcb_cnt++;
-        port_restore(&u->ports, &p->bind);
+        if (p->kind == UDP_KIND_UDP)
+            port_restore(&u->ports, &p->bind);
         if (p->bind.bound)
-            hash_insert(u, p);
+            udp_hash_insert(u, p);
         p->on_changed = false;
         udp_mark(u, p, p->events);
     }
 }
 
+/* Members of a list of hashed pcbs, all of that kind. */
+static uint32_t hashed_in(const struct udp_bucket *b, enum udp_kind kind) {
+    const struct udp_pcb *p;
+    uint32_t cnt = 0;
+    LIST_FOREACH (p, b, hash)
+        cnt += p->kind == kind && p->bind.bound;
+    return cnt;
+}
+
+static const char *pcb_check(struct udp *u, struct udp_pcb *p, uint32_t *dgrams, uint32_t *errors,
+                             uint32_t *groups) {
+    const struct udp_dgram *d;
+    const struct udp_group *g;
+    uint32_t cnt = 0, charged = 0, joined = 0;
+    STAILQ_FOREACH (d, &p->rcvq, link) {
+        cnt++;
+        charged += d->charge;
+    }
+    LIST_FOREACH (g, &p->groups, link)
+        joined++;
+    (void)u;
+    if (cnt != p->rcvq_cnt || charged != p->rcv_charged)
+        return "udp: receive queue counts";
+    if (joined != p->group_cnt)
+        return "udp: membership count";
+    if (p->connected && !p->bind.bound)
+        return "udp: connected without a port";
+    *dgrams += cnt;
+    *groups += joined;
+    return errq_check(&p->errq, errors);
+}
+
 const char *udp_check(struct udp *u) {
     struct udp_pcb *p = NULL;
-    uint32_t pcbs = 0, bound = 0, dgrams = 0, hashed = 0;
+    uint32_t pcbs = 0, bound = 0, dgrams = 0, errors = 0, groups = 0, hashed = 0, ports = 0;
     while ((p = slab_next_alive(&u->c->arena, SLAB_UDP_PCB, p)) != NULL) {
-        const struct udp_dgram *d;
-        uint32_t cnt = 0, charged = 0;
-        STAILQ_FOREACH (d, &p->rcvq, link) {
-            cnt++;
-            charged += d->charge;
-        }
-        if (cnt != p->rcvq_cnt || charged != p->rcv_charged)
-            return "udp: receive queue counts";
-        if (p->connected && !p->bind.bound)
-            return "udp: connected without a port";
-        dgrams += cnt;
+        const char *e = pcb_check(u, p, &dgrams, &errors, &groups);
+        if (e)
+            return e;
         bound += p->bind.bound;
+        ports += p->bind.bound && p->kind == UDP_KIND_UDP;
         pcbs++;
     }
-    for (size_t i = 0; i < UDP_BUCKETS; i++) {
-        LIST_FOREACH (p, &u->bucket[i], hash) {
+    for (uint16_t i = 0; i < UDP_BUCKETS; i++) {
+        LIST_FOREACH (p, &u->bucket[i], hash)
             if (p->bind.port % UDP_BUCKETS != i)
                 return "udp: pcb in the wrong bucket";
-            hashed++;
-        }
+        hashed += hashed_in(&u->bucket[i], UDP_KIND_UDP);
     }
-    if (pcbs != u->pcb_cnt || bound != u->ports.cnt || hashed != bound)
+    for (size_t i = 0; i < UDP_PING_BUCKETS; i++)
+        hashed += hashed_in(&u->ping[i], UDP_KIND_PING);
+    hashed += hashed_in(&u->raw, UDP_KIND_RAW);
+    if (pcbs != u->pcb_cnt || ports != u->ports.cnt || hashed != bound)
         return "udp: pcb counts";
     if (dgrams != slab_in_use(&u->c->arena, SLAB_UDP_DGRAM))
         return "udp: datagrams leaked";
+    if (groups != slab_in_use(&u->c->arena, SLAB_UDP_GROUP))
+        return "udp: memberships leaked";
     return NULL;
 }

@@ -67,8 +67,14 @@ struct udp_pcb *udp_lookup(struct udp *u, const struct ust_addr *src, uint16_t s
 
 /* ---- delivery ---- */
 
-static enum drop queue_one(struct udp *u, struct udp_pcb *p, const struct ip_rx *rx,
-                           const struct udp_hdr *h, struct ust_slice data, uint16_t gso_size) {
+/* From where we would answer rx, which went to a group. */
+static struct ust_addr answer_addr(const struct udp *u, const struct ip_rx *rx) {
+    struct net_path path;
+    return net_route(u->net, &rx->src, NULL, &path) == 0 ? path.src : rx->dst;
+}
+
+enum drop udp_queue(struct udp *u, struct udp_pcb *p, const struct ip_rx *rx, uint16_t sport,
+                    uint16_t dport, struct ust_slice data, uint16_t gso_size) {
     uint32_t charge = (uint32_t)data.len + UDP_DGRAM_OVERHEAD;
     if (p->rcv_charged && p->rcv_charged + charge > p->rcvbuf) {
         p->rx_dropped++;
@@ -85,8 +91,9 @@ static enum drop queue_one(struct udp *u, struct udp_pcb *p, const struct ip_rx 
         memcpy(buf, data.p, data.len);
     *d = (struct udp_dgram){.src = rx->src,
                             .dst = rx->dst,
-                            .sport = h->sport,
-                            .dport = h->dport,
+                            .local = rx->dst,
+                            .sport = sport,
+                            .dport = dport,
                             .ttl = rx->ttl,
                             .tos = rx->tos,
                             .flow_label = rx->flow_label,
@@ -94,7 +101,14 @@ static enum drop queue_one(struct udp *u, struct udp_pcb *p, const struct ip_rx 
                             .len = (uint32_t)data.len,
                             .ts_ns = rx->ts_ns,
                             .buf = buf,
+                            .dropped = (uint32_t)p->rx_dropped,
                             .charge = charge};
+    if (rx->dst_multicast || rx->dst_broadcast)
+        d->local = answer_addr(u, rx);
+    if (rx->opts.len) {
+        d->opts_len = (uint8_t)rx->opts.len;
+        memcpy(d->opts, rx->opts.p, rx->opts.len);
+    }
     STAILQ_INSERT_TAIL(&p->rcvq, d, link);
     p->rcvq_cnt++;
     p->rcv_charged += charge;
@@ -104,6 +118,11 @@ static enum drop queue_one(struct udp *u, struct udp_pcb *p, const struct ip_rx 
     u->rx_dgrams++;
     udp_mark(u, p, PCB_EV_IN);
     return DROP_NONE;
+}
+
+static enum drop queue_one(struct udp *u, struct udp_pcb *p, const struct ip_rx *rx,
+                           const struct udp_hdr *h, struct ust_slice data, uint16_t gso_size) {
+    return udp_queue(u, p, rx, h->sport, h->dport, data, gso_size);
 }
 
 /* A coalesced datagram is taken apart unless the program asked for it whole (UDP_GRO). */
@@ -121,23 +140,13 @@ static enum drop deliver(struct udp *u, struct udp_pcb *p, const struct ip_rx *r
     return d;
 }
 
-/* Is p for a group's datagrams? IP_MULTICAST_ALL: also those that another socket joined for. */
-static bool hears_group(const struct udp_pcb *p, const struct ip_rx *rx) {
-    if (!rx->dst_multicast || (addr_is_ip4(&rx->dst) ? p->mcast_all : p->ip6.mcast_all))
-        return true;
-    for (size_t i = 0; i < UDP_MCAST_MAX; i++)
-        if (p->group[i].used && addr_eq(&p->group[i].group, &rx->dst))
-            return true;
-    return false;
-}
-
 /* RFC 1122 4.1.3.3 leaves it open; Linux gives each socket a copy. */
 static enum drop deliver_group(struct udp *u, const struct ip_rx *rx, const struct udp_hdr *h,
                                struct ust_slice data) {
     struct udp_pcb *p;
     enum drop result = DROP_UDP_NO_SOCKET_GROUP;
     LIST_FOREACH (p, udp_bucket_of(u, h->dport), hash) {
-        if (score(p, &rx->src, h->sport, &rx->dst, h->dport) < 0 || !hears_group(p, rx))
+        if (score(p, &rx->src, h->sport, &rx->dst, h->dport) < 0 || !udp_hears_group(p, rx))
             continue;
         enum drop d = deliver(u, p, rx, h, data);
         if (result != DROP_NONE)
@@ -175,23 +184,42 @@ void udp_consume(struct udp *u, struct udp_pcb *p) {
 
 /* ---- errors ---- */
 
-void udp_ip_error(struct udp *u, uint64_t now_ns, const struct ip_error *e) {
-    struct udp_pcb *p = udp_lookup(u, &e->dst, e->dport, &e->src, e->sport);
-    if (!p) {
-        core_drop_flow(u->c, now_ns, DROP_UDP_ERROR_NO_SOCKET, &e->src, e->sport, &e->dst,
-                       e->dport);
-        return;
-    }
-    bool hard = e->hard, ip4 = addr_is_ip4(&e->dst);
+void udp_tell_error(struct udp *u, struct udp_pcb *p, const struct ip_error *e, bool hard,
+                    struct ust_slice quote) {
     if (e->err == EMSGSIZE) {
-        net_pmtu_apply(u->net, now_ns, e);
-        if ((ip4 ? p->pmtudisc : p->ip6.pmtudisc) == IP_PMTUDISC_DONT)
+        uint8_t pmtudisc = addr_is_ip4(&e->dst) ? p->pmtudisc : p->ip6.pmtudisc;
+        if (pmtudisc == IP_PMTUDISC_DONT && p->kind != UDP_KIND_RAW)
             return;
-        hard = true;
+        hard = pmtudisc != IP_PMTUDISC_DONT;
     }
-    if (!(ip4 ? p->recverr : p->ip6.recverr) &&
-        !(hard && p->connected)) /* RFC 1122 4.1.3.3; Linux tells connected sockets only */
+    if (udp_recverr(p, &e->dst))
+        errq_push_error(&p->errq, u->c, e, p->kind == UDP_KIND_UDP ? e->dport : 0, quote,
+                        p->rcvbuf);
+    else if (!hard || !p->connected) /* RFC 1122 4.1.3.3; Linux tells connected sockets only */
         return;
     p->err = e->err;
     udp_mark(u, p, PCB_EV_ERR);
+}
+
+static bool udp_error(struct udp *u, const struct ip_error *e) {
+    struct udp_pcb *p = udp_lookup(u, &e->dst, e->dport, &e->src, e->sport);
+    if (!p)
+        return false;
+    size_t skip = UST_MIN((size_t)UDP_HDR_LEN, e->quoted.len);
+    udp_tell_error(u, p, e, e->hard, slice_skip(e->quoted, skip));
+    return true;
+}
+
+bool udp_ip_error(struct udp *u, uint64_t now_ns, const struct ip_error *e) {
+    bool heard = udp_raw_error(u, e), echo = e->proto == IP_PROTO_ICMP;
+    if (e->proto == IP_PROTO_UDP && udp_error(u, e))
+        heard = true;
+    if (echo && udp_ping_error(u, e))
+        heard = true;
+    if (heard)
+        net_pmtu_apply(u->net, now_ns, e);
+    else if (e->proto == IP_PROTO_UDP)
+        core_drop_flow(u->c, now_ns, DROP_UDP_ERROR_NO_SOCKET, &e->src, e->sport, &e->dst,
+                       e->dport);
+    return heard || e->proto == IP_PROTO_UDP;
 }

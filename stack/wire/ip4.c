@@ -10,6 +10,9 @@
 
 #define OPT_EOL 0
 #define OPT_NOP 1
+#define OPT_RR 7
+#define OPT_TIMESTAMP 68
+#define OPT_ROUTER_ALERT 148
 #define OPT_LSRR 131
 #define OPT_SSRR 137
 #define OPT_COPIED 0x80
@@ -130,6 +133,37 @@ enum drop ip4_check_options(struct ust_slice opts, uint8_t *bad_off) {
             return DROP_IP4_SOURCE_ROUTE;
     }
     return DROP_NONE;
+}
+
+bool ip4_clean_options(uint8_t *opts, size_t len, bool any) {
+    size_t n, i, bad = 0;
+    for (i = 0; i < len && opts[i] != OPT_EOL; i += n) {
+        n = option_len(slice_of(opts, len), i, &bad);
+        switch (opts[i]) {
+        case OPT_NOP:
+            break;
+        case OPT_RR:
+            if (n < 3 || opts[i + 2] < 4)
+                return false;
+            break;
+        case OPT_TIMESTAMP:
+            if (n < 4 || opts[i + 2] < 5)
+                return false;
+            break;
+        case OPT_ROUTER_ALERT:
+            if (n < 4)
+                return false;
+            break;
+        case OPT_LSRR:
+        case OPT_SSRR:
+            return false;
+        default:
+            if (n == 0 || !any)
+                return false;
+        }
+    }
+    memset(opts + i, 0, len - i);
+    return true;
 }
 
 size_t ip4_copy_options(struct ust_slice opts, uint8_t *dst) {

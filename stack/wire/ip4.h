@@ -46,6 +46,9 @@ size_t ip4_emit(const struct ip4_hdr *h, uint8_t *dst);
  * DROP_IP4_SOURCE_ROUTE; *bad_off gets the offset of the offending byte in the header for a
  * parameter problem. */
 enum drop ip4_check_options(struct ust_slice opts, uint8_t *bad_off);
+/* Options that a program wants to send, len bytes in opts: may it? False: malformed, a source route, or one that is not known and
+ * `any` does not let through. What is behind the end is made zero, and a record route or timestamp has to start before its end. */
+bool ip4_clean_options(uint8_t *opts, size_t len, bool any);
 /* Of the options only those with the copied flag, for fragments after the first; returns the bytes
  * written (multiple of 4, at most 40). */
 size_t ip4_copy_options(struct ust_slice opts, uint8_t *dst);

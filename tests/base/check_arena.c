@@ -475,7 +475,7 @@ START_TEST(walk_may_free)
         slab_free(ar, q);
     must_eq(seen, CNT - (CNT + 2) / 3);
     must(slab_next_alive(ar, SLAB_PROC, NULL) == NULL);
-    must(slab_next_alive(ar, SLAB_RAW_PCB, NULL) == NULL); /* never defined */
+    must(slab_next_alive(ar, SLAB_FDPAGE, NULL) == NULL); /* never defined */
     for (int i = 0; i < CNT; i += 3)
         slab_free(ar, p[i]);
     must_eq(slab_in_use(ar, SLAB_PROC), 0);
@@ -588,7 +588,7 @@ START_TEST(alive_of_wild_pointers)
     for (uint64_t off = 0; off < ARENA_BYTES; off += 4096)
         must(!slab_is_alive(ar, (uint8_t *)pages + off) || (uint8_t *)pages + off == p);
     must(slab_at(ar, SLAB_TCB, UINT32_MAX) == NULL);
-    must(slab_at(ar, SLAB_RAW_PCB, 0) == NULL);
+    must(slab_at(ar, SLAB_FDPAGE, 0) == NULL);
     must(slab_at(ar, SLAB_SOCK, slab_index(ar, p)) == NULL);
     slab_free(ar, p);
     must(!slab_is_alive(ar, p));

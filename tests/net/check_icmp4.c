@@ -429,7 +429,8 @@ START_TEST(error_queue_is_bounded_and_keeps_quotes)
     struct ip_error e = {.err = 1};
     uint8_t q[NET_ERROR_QUOTE + 50];
     memset(q, 7, sizeof q);
-    e.quoted = slice_of(q, sizeof q);
+    e.packet = slice_of(q, sizeof q);
+    e.quoted = slice_skip(e.packet, 20);
     for (int i = 0; i < NET_ERROR_CAP + 5; i++) {
         e.err = i + 1;
         net_error_push(f->net, &e);
@@ -439,8 +440,9 @@ START_TEST(error_queue_is_bounded_and_keeps_quotes)
     for (int i = 0; i < NET_ERROR_CAP; i++) {
         ck_assert(net_error_pop(f->net, &e));
         ck_assert_int_eq(e.err, i + 1);
-        ck_assert_uint_eq(e.quoted.len, NET_ERROR_QUOTE);
-        ck_assert_uint_eq(e.quoted.p[NET_ERROR_QUOTE - 1], 7);
+        ck_assert_uint_eq(e.packet.len, NET_ERROR_QUOTE);
+        ck_assert_uint_eq(e.quoted.len, NET_ERROR_QUOTE - 20);
+        ck_assert_uint_eq(e.quoted.p[NET_ERROR_QUOTE - 21], 7);
     }
     ck_assert(!net_error_pop(f->net, &e));
 }

@@ -269,14 +269,6 @@ static enum drop eth_to(struct ust_mac dst) {
     struct eth_hdr h = {.dst = dst, .src = fix_peer_mac};
     return net_rx_eth(f->net, &h);
 }
-static bool igmp_is(const struct sent *o, uint8_t type, const char *group, const char *dst) {
-    struct igmp_hdr h;
-    struct ust_addr g = ip(group), d = ip(dst);
-    return o->any && o->is_ip4 && o->ip.proto == IP_PROTO_IGMP && o->ip.ttl == 1 &&
-           o->ip.hdr_len == 24 && addr_eq(&o->ip.dst, &d) && igmp_parse(o->l4, &h) == DROP_NONE &&
-           h.type == type && addr_eq(&h.group, &g);
-}
-
 START_TEST(ethernet_filter)
 {
     ck_assert_int_eq(eth_to(fix_mac), DROP_NONE);
@@ -317,78 +309,6 @@ START_TEST(groups_are_counted)
 }
 END_TEST
 
-START_TEST(reports)
-{
-    add("10.0.0.2", 24);
-    join("239.1.2.3");
-    const struct sent *o = fix_sent(f);
-    ck_assert(igmp_is(o, IGMP_V2_REPORT, "239.1.2.3", "239.1.2.3"));
-    ck_assert_uint_eq(o->ip.tos, 0xc0);
-    ck_assert(!fix_sent(f)->any);
-    fix_advance(f, 10 * NS_PER_S + NS_PER_MS);
-    ck_assert(igmp_is(fix_sent(f), IGMP_V2_REPORT, "239.1.2.3", "239.1.2.3"));
-    fix_advance(f, 60 * NS_PER_S);
-    ck_assert(!fix_sent(f)->any);
-    join("239.1.2.3");
-    leave("239.1.2.3");
-    ck_assert(!fix_sent(f)->any);
-    leave("239.1.2.3");
-    ck_assert(igmp_is(fix_sent(f), IGMP_LEAVE, "239.1.2.3", "224.0.0.2"));
-    join("224.0.0.1");
-    ck_assert(!fix_sent(f)->any); /* never of all hosts */
-    leave("224.0.0.1");
-    ck_assert(!fix_sent(f)->any);
-}
-END_TEST
-
-static enum drop query(const char *group, uint8_t max_resp) {
-    uint8_t m[IGMP_LEN];
-    struct igmp_hdr h = {.type = IGMP_QUERY, .max_resp = max_resp, .group = ip(group)};
-    igmp_emit(&h, m);
-    struct fix_ip p = {.src = "10.0.0.1",
-                       .dst = "224.0.0.1",
-                       .proto = IP_PROTO_IGMP,
-                       .ttl = 1,
-                       .payload = slice_of(m, IGMP_LEN)};
-    ck_assert_int_eq(fix_rx_ip(f, &p), DROP_NONE);
-    return igmp_rx(f->net, f->now, &f->rx);
-}
-
-START_TEST(queries)
-{
-    add("10.0.0.2", 24);
-    join("239.1.2.3");
-    join("239.1.2.4");
-    fix_advance(f, 20 * NS_PER_S);
-    fix_flush(f);
-    ck_assert_int_eq(query("0.0.0.0", 50), DROP_NONE);
-    fix_advance(f, 5 * NS_PER_S + NS_PER_MS);
-    ck_assert_uint_eq(fix_flush(f), 2);
-    fix_advance(f, 20 * NS_PER_S);
-    ck_assert_int_eq(query("0.0.0.0", 255), DROP_NONE);
-    fix_advance(f, NS_PER_MS);
-    ck_assert(!fix_sent(f)->any); /* after a random while */
-    fix_advance(f, 26 * NS_PER_S);
-    ck_assert_uint_eq(fix_flush(f), 2);
-    ck_assert_int_eq(query("239.1.2.4", 10), DROP_NONE);
-    fix_advance(f, NS_PER_S + NS_PER_MS);
-    ck_assert(igmp_is(fix_sent(f), IGMP_V2_REPORT, "239.1.2.4", "239.1.2.4"));
-    ck_assert(!fix_sent(f)->any);
-    ck_assert_int_eq(query("239.1.2.9", 10), DROP_NONE);
-    fix_advance(f, 20 * NS_PER_S);
-    ck_assert(!fix_sent(f)->any);
-    struct ip_rx bad = {.payload = slice_of("\x11\0\0\0\0\0\0", 7)};
-    ck_assert_int_eq(igmp_rx(f->net, f->now, &bad), DROP_IGMP_SHORT);
-    bad.payload = slice_of("\x11\0\0\1\0\0\0\0", 8);
-    ck_assert_int_eq(igmp_rx(f->net, f->now, &bad), DROP_IGMP_CSUM);
-    uint8_t m[IGMP_LEN];
-    struct igmp_hdr h = {.type = IGMP_V2_REPORT, .group = ip("239.1.2.3")};
-    igmp_emit(&h, m);
-    bad.payload = slice_of(m, 8);
-    ck_assert_int_eq(igmp_rx(f->net, f->now, &bad), DROP_IGMP_TYPE);
-}
-END_TEST
-
 int main(void) {
     Suite *s = suite_create("net");
     TCase *t = tcase_create("net");
@@ -406,8 +326,6 @@ int main(void) {
     tcase_add_test(t, pmtu_is_bounded);
     tcase_add_test(t, ethernet_filter);
     tcase_add_test(t, groups_are_counted);
-    tcase_add_test(t, reports);
-    tcase_add_test(t, queries);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -4,7 +4,7 @@ libnetfix_la_SOURCES = tests/net/netfix.c tests/net/netfix.h tests/net/netfix6.c
 NETFIX_LIBS = libnetfix.la $(LDADD)
 
 UNIT_TESTS += tests/net/check_ip6 tests/net/check_nd tests/net/check_arp tests/net/check_dhcp4 \
-	tests/net/check_icmp4 tests/net/check_ip4_output \
+	tests/net/check_icmp4 tests/net/check_igmp tests/net/check_ip4_output \
 	tests/net/check_ip4_rx tests/net/check_neigh tests/net/check_net tests/net/check_port \
 	tests/net/check_reass
 tests_net_check_arp_LDADD = $(NETFIX_LIBS)
@@ -15,6 +15,7 @@ tests_net_check_ip4_rx_LDADD = $(NETFIX_LIBS)
 tests_net_check_ip6_LDADD = $(NETFIX_LIBS)
 tests_net_check_nd_LDADD = $(NETFIX_LIBS)
 tests_net_check_neigh_LDADD = $(NETFIX_LIBS)
+tests_net_check_igmp_LDADD = $(NETFIX_LIBS)
 tests_net_check_net_LDADD = $(NETFIX_LIBS)
 tests_net_check_port_LDADD = $(NETFIX_LIBS)
 tests_net_check_reass_LDADD = $(NETFIX_LIBS)

@@ -2,6 +2,7 @@
 #include "wire/wire_tools.h"
 
 #include "wire/icmp4.h"
+#include "base/csum.h"
 #include "wire/igmp.h"
 
 static struct icmp4_hdr random_hdr(struct rnd *r) {
@@ -121,6 +122,10 @@ START_TEST(igmp_round_trip)
         h.type = (uint8_t)rnd_u64(&r);
         h.max_resp = (uint8_t)rnd_u64(&r);
         h.group = rnd_ip4(&r);
+        if (h.type == IGMP_QUERY) {
+            h.version = h.max_resp ? 2 : 1;
+            h.max_resp_ms = h.max_resp ? h.max_resp * 100u : 10000;
+        }
         igmp_emit(&h, b);
         for (size_t n = 0; n <= sizeof b; n++) {
             struct ust_slice s = tail_copy(b, n);
@@ -135,6 +140,60 @@ START_TEST(igmp_round_trip)
 }
 END_TEST
 
+/* RFC 3376 4.1: code 0x8f is (15 + 16) << 3 tenths, 0xff the longest. */
+START_TEST(igmp_v3_query)
+{
+    struct igmp_hdr h;
+    uint8_t b[IGMP_V3_QUERY_LEN + 8] = {IGMP_QUERY, 0x8f, 0,  0, 239, 1, 2,  3, 0x0a, 20,
+                                        0,          2,    10, 0, 0,   7, 10, 0, 0,    9};
+    struct csum c = {0};
+    csum_add(&c, b, sizeof b);
+    uint16_t sum = csum_finish(&c);
+    memcpy(b + 2, &sum, 2);
+    must_drop(igmp_parse(slice_of(b, sizeof b), &h), DROP_NONE);
+    must_eq(h.version, 3);
+    must_eq(h.max_resp_ms, 24800);
+    must_eq(h.robustness, 2);
+    must_eq(h.src_cnt, 2);
+    must_eq(addr_ip4(&h.group), 0xef010203);
+    struct ust_addr a = igmp_source(&h, 1);
+    must_eq(addr_ip4(&a), 0x0a000009);
+    /* Every length short of its sources, the checksum being right for it. */
+    for (size_t n = IGMP_LEN + 1; n < sizeof b; n++) {
+        uint8_t cut[sizeof b];
+        struct csum k = {0};
+        memcpy(cut, b, n);
+        memset(cut + 2, 0, 2);
+        csum_add(&k, cut, n);
+        sum = csum_finish(&k);
+        memcpy(cut + 2, &sum, 2);
+        struct ust_slice s = tail_copy(cut, n);
+        must_drop(igmp_parse(s, &h), DROP_IGMP_SHORT);
+        tail_free(s);
+    }
+}
+END_TEST
+
+START_TEST(igmp_v3_report)
+{
+    uint8_t b[IGMP_LEN + 2 * IGMP_RECORD_LEN + 8];
+    struct igmp_report r;
+    struct ust_addr g = addr_from_ip4(0xef010203), src[2] = {g, addr_from_ip4(0x0a000007)};
+    static const uint8_t want[sizeof b] = {0x22, 0, 0, 0, 0,   0, 0, 2, 4,   0, 0, 0, 239, 1, 2, 3,
+                                           5,    0, 0, 2, 239, 1, 2, 3, 239, 1, 2, 3, 10,  0, 0, 7};
+    igmp_report_begin(&r, b, sizeof b);
+    must(igmp_report_add(&r, IGMP_CHANGE_TO_EXCLUDE, &g, NULL, 0));
+    must(!igmp_report_add(&r, IGMP_ALLOW_NEW_SOURCES, &g, src, 3));
+    must(igmp_report_add(&r, IGMP_ALLOW_NEW_SOURCES, &g, src, 2));
+    must_eq(igmp_report_end(&r), sizeof b);
+    struct csum c = {0};
+    csum_add(&c, b, sizeof b);
+    must_eq(csum_finish(&c), 0);
+    b[2] = b[3] = 0;
+    must(memcmp(b, want, sizeof b) == 0);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("icmp4, igmp");
     TCase *t = tcase_create("icmp4, igmp");
@@ -143,6 +202,8 @@ int main(void) {
     tcase_add_test(t, truncated);
     tcase_add_test(t, fields_by_type);
     tcase_add_test(t, igmp_round_trip);
+    tcase_add_test(t, igmp_v3_query);
+    tcase_add_test(t, igmp_v3_report);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
