@@ -186,7 +186,7 @@ static int transmit_hdrincl(struct udp *u, uint64_t now_ns, const struct plan *p
                             size_t len) {
     struct ip4_hdr h;
     struct ust_slice rest;
-    if (ip4_parse_quoted(slice_of(buf, len), &h, &rest) != DROP_NONE) {
+    if (ip4_parse_own(slice_of(buf, len), &h, &rest) != DROP_NONE) {
         buf_free(&u->c->arena, buf);
         return -EINVAL;
     }

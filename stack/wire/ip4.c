@@ -28,7 +28,9 @@ WIRE_ASSERT_SIZE(ip4_wire, IP4_HDR_LEN);
 WIRE_ASSERT_OFF(ip4_wire, csum, 10);
 WIRE_ASSERT_OFF(ip4_wire, src, 12);
 
-static enum drop parse(struct ust_slice s, bool quoted, struct ip4_hdr *h,
+enum whose { WHOSE_WIRE, WHOSE_QUOTED, WHOSE_PROGRAM };
+
+static enum drop parse(struct ust_slice s, enum whose whose, struct ip4_hdr *h,
                        struct ust_slice *payload) {
     struct ip4_wire w;
     if (s.len < sizeof w)
@@ -40,11 +42,11 @@ static enum drop parse(struct ust_slice s, bool quoted, struct ip4_hdr *h,
     if (hdr_len < IP4_HDR_LEN || hdr_len > s.len)
         return DROP_IP4_IHL;
     size_t total = be16_get(w.total_len);
-    if (s.len > UINT16_MAX)
+    if (s.len > UINT16_MAX || whose == WHOSE_PROGRAM)
         total = s.len; /* coalesced: 16 bits cannot say it */
-    if (total < hdr_len || (!quoted && total > s.len))
+    if (total < hdr_len || (whose == WHOSE_WIRE && total > s.len))
         return DROP_IP4_TOTAL_LEN;
-    if (!quoted) {
+    if (whose == WHOSE_WIRE) {
         struct csum c = {0};
         csum_add(&c, s.p, hdr_len);
         if (csum_finish(&c) != 0)
@@ -68,11 +70,15 @@ static enum drop parse(struct ust_slice s, bool quoted, struct ip4_hdr *h,
 }
 
 enum drop ip4_parse(struct ust_slice s, struct ip4_hdr *h, struct ust_slice *payload) {
-    return parse(s, false, h, payload);
+    return parse(s, WHOSE_WIRE, h, payload);
 }
 
 enum drop ip4_parse_quoted(struct ust_slice s, struct ip4_hdr *h, struct ust_slice *payload) {
-    return parse(s, true, h, payload);
+    return parse(s, WHOSE_QUOTED, h, payload);
+}
+
+enum drop ip4_parse_own(struct ust_slice s, struct ip4_hdr *h, struct ust_slice *payload) {
+    return parse(s, WHOSE_PROGRAM, h, payload);
 }
 
 size_t ip4_hdr_len(const struct ip4_hdr *h) {

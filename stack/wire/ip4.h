@@ -36,6 +36,8 @@ struct ip4_hdr {
 enum drop ip4_parse(struct ust_slice s, struct ip4_hdr *h, struct ust_slice *payload);
 /* Same without checksum and with total length allowed beyond s: a packet quoted by ICMP. */
 enum drop ip4_parse_quoted(struct ust_slice s, struct ip4_hdr *h, struct ust_slice *payload);
+/* Same for a header that a program wrote (IP_HDRINCL): total length and checksum are not there yet. */
+enum drop ip4_parse_own(struct ust_slice s, struct ip4_hdr *h, struct ust_slice *payload);
 
 /* Header bytes for h with its options (padded to 4). */
 size_t ip4_hdr_len(const struct ip4_hdr *h);
