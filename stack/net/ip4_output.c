@@ -164,4 +164,3 @@ int ip4_output_as(struct net *n, uint64_t now_ns, struct pkt_tx *p, const struct
         net_neigh_act(n, now_ns, hop.nb, hop.act);
     return r;
 }
-

@@ -56,7 +56,7 @@ says "ping -t 1: time to live exceeded, from the first router" "From $host_ip .*
 says "traceroute by UDP finds both routers" "^ 3  10.78.2.2 " us traceroute -n -q 1 -w 5,0,0 10.78.2.2
 says "traceroute by ICMP finds both routers" "^ 2  10.78.1.2 " us traceroute -I -n -q 1 -w 5,0,0 10.78.2.2
 says "tracepath finds path MTU 1300" "pmtu 1300" us tracepath -n 10.78.2.2
-says "ping -M "do" -s 1372: fragmentation needed, the path MTU is 1300" "(Frag needed|mtu ?= ?1[34]00)" \
+says "ping -M do -s 1372: fragmentation needed, the path MTU is 1300" "(Frag needed|mtu ?= ?1[34]00)" \
     us ping -c 3 -i 0.3 -W 5 -M "do" -s 1372 10.78.2.2
 us nc -l 9000 < /dev/zero > /dev/null 2>&1 &
 got=$(ip netns exec "$far" timeout 20 sh -c 'for i in 1 2 3 4 5 6 7 8 9; do nc -d 10.77.0.2 9000 | head -c 3000000 | wc -c | grep -v "^0$" && break; sleep 0.3; done')
