@@ -54,7 +54,7 @@ says "ping over two routers" "1 received" us ping -c 1 -W 9 10.78.2.2
 says "ping -t 1: time to live exceeded, from the first router" "From $host_ip .*Time to live exceeded" \
     us ping -c 1 -W 9 -t 1 10.78.2.2
 says "traceroute by UDP finds both routers" "^ 3  10.78.2.2 " us traceroute -n -q 1 -w 5,0,0 10.78.2.2
-says "traceroute by ICMP finds both routers" "^ 2  10.78.1.2 " us traceroute -I -n -q 1 -w 5,0,0 10.78.2.2
+says "traceroute by ICMP over two routers" "^ 3  10.78.2.2 " us traceroute -I -n -q 1 -w 5,0,0 10.78.2.2
 says "tracepath finds path MTU 1300" "pmtu 1300" us tracepath -n 10.78.2.2
 says "ping -M do -s 1372: fragmentation needed, the path MTU is 1300" "(Frag needed|mtu ?= ?1[34]00)" \
     us ping -c 3 -i 0.3 -W 5 -M "do" -s 1372 10.78.2.2
