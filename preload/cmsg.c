@@ -105,6 +105,16 @@ struct ip4_seen {
     const uint8_t *opts;
 };
 
+static struct ip4_seen seen_of(const struct udp_dgram *d) {
+    return (struct ip4_seen){.dst = d->dst,
+                             .local = d->local,
+                             .dport = d->dport,
+                             .ttl = d->ttl,
+                             .tos = d->tos,
+                             .opts_len = d->opts_len,
+                             .opts = d->opts};
+}
+
 static void put_ip4(struct cmsg_out *o, const struct call *c, const struct ip4_seen *d) {
     const struct sock *s = c->s;
     if (s->pktinfo) {
@@ -140,7 +150,8 @@ static void put_ip6(struct cmsg_out *o, const struct call *c, const struct udp_d
     if (s->xopt[SOCK_XOPT_2292PKTINFO])
         put(o, IPPROTO_IPV6, IPV6_2292PKTINFO, &pi, sizeof(pi));
     if (addr_is_ip4(&d->dst)) { /* the IPv4 packet's own, if they were asked for as well */
-        put_ip4(o, c, d);
+        struct ip4_seen seen = seen_of(d);
+        put_ip4(o, c, &seen);
         return;
     }
     int hops = d->ttl, tclass = d->tos;
@@ -169,30 +180,27 @@ static void put_dgram(struct cmsg_out *o, const struct call *c, const struct udp
         put(o, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
     }
     if (c->s->family == AF_INET) {
-        struct ip4_seen seen = {.dst = d->dst,
-                                .local = d->local,
-                                .dport = d->dport,
-                                .ttl = d->ttl,
-                                .tos = d->tos,
-                                .opts_len = d->opts_len,
-                                .opts = d->opts};
+        struct ip4_seen seen = seen_of(d);
         put_ip4(o, c, &seen);
     } else {
         put_ip6(o, c, d);
     }
 }
 
-/* As Linux's ip_recv_error(): the report's own header first, then what it says. */
+static struct sock_extended_err extended_err(const struct errq_item *e) {
+    return (struct sock_extended_err){.ee_errno = (uint32_t)e->err,
+                                      .ee_origin = e->origin,
+                                      .ee_type = e->type,
+                                      .ee_code = e->code,
+                                      .ee_info = e->info};
+}
+
+/* As Linux's ip_recv_error(): what the IP header says first, then the report. */
 static void put_error4(struct cmsg_out *o, const struct call *c, const struct errq_item *e) {
     struct {
         struct sock_extended_err ee;
         struct sockaddr_in offender;
-    } x = {.ee = {.ee_errno = (uint32_t)e->err,
-                  .ee_origin = e->origin,
-                  .ee_type = e->type,
-                  .ee_code = e->code,
-                  .ee_info = e->info}};
-    put_time(o, c->s, e->ts_ns);
+    } x = {.ee = extended_err(e)};
     if (e->origin == SO_EE_ORIGIN_ICMP) {
         struct ip4_seen seen = {.dst = e->to, .local = e->to, .ttl = e->ttl, .tos = e->tos};
         uint32_t from = htonl(addr_ip4(&e->offender));
@@ -201,6 +209,29 @@ static void put_error4(struct cmsg_out *o, const struct call *c, const struct er
         put_ip4(o, c, &seen);
     }
     put(o, IPPROTO_IP, IP_RECVERR, &x, sizeof(x));
+}
+
+/* As Linux's ipv6_recv_error(): the offender of an error about IPv4 is a mapped address. */
+static void put_error6(struct cmsg_out *o, const struct call *c, const struct errq_item *e) {
+    struct {
+        struct sock_extended_err ee;
+        struct sockaddr_in6 offender;
+    } x = {.ee = extended_err(e)};
+    if (e->origin != SO_EE_ORIGIN_LOCAL) {
+        struct udp_dgram seen = {.dst = e->to, .local = e->to, .ttl = e->ttl, .tos = e->tos};
+        x.offender.sin6_family = AF_INET6;
+        memcpy(&x.offender.sin6_addr, e->offender.b, sizeof(e->offender.b));
+        put_ip6(o, c, &seen);
+    }
+    put(o, IPPROTO_IPV6, IPV6_RECVERR, &x, sizeof(x));
+}
+
+static void put_error(struct cmsg_out *o, const struct call *c, const struct errq_item *e) {
+    put_time(o, c->s, e->ts_ns);
+    if (c->s->family == AF_INET)
+        put_error4(o, c, e);
+    else
+        put_error6(o, c, e);
 }
 
 void cmsg_write(const struct call *c, const struct recv_from *f, void *control, size_t room,
@@ -212,7 +243,7 @@ void cmsg_write(const struct call *c, const struct recv_from *f, void *control, 
     if (f->has_dgram && c->s)
         put_dgram(&o, c, &f->dgram);
     if (f->has_error && c->s)
-        put_error4(&o, c, &f->error);
+        put_error(&o, c, &f->error);
     *used = o.used;
 }
 

@@ -148,7 +148,7 @@ static int set_mcast_if6(struct socks *sk, struct sock *s, int32_t index, size_t
         return -ENOPROTOOPT;
     if (len < 4 || index < 0)
         return -EINVAL;
-    if (!is_our_index(sk, (uint32_t)index))
+    if (!sock_is_our_index(sk, (uint32_t)index))
         return -ENODEV;
     s->xint[SOCK_XINT_MCAST_IF6] = (uint32_t)index;
     return 0;
@@ -216,7 +216,7 @@ int sock_opt_set_ip6(struct socks *sk, uint64_t now_ns, struct sock *s, int name
         memcpy(a.b, &m.ipv6mr_multiaddr, 16);
         if (!addr_is_multicast(&a) || addr_is_ip4(&a))
             return -EINVAL;
-        if (!is_our_index(sk, m.ipv6mr_interface))
+        if (!sock_is_our_index(sk, m.ipv6mr_interface))
             return name == IPV6_JOIN_GROUP ? -ENODEV : -EADDRNOTAVAIL;
         return name == IPV6_JOIN_GROUP ? udp_group_join(sk->udp, now_ns, s->udp, &a)
                                        : udp_group_leave(sk->udp, now_ns, s->udp, &a);

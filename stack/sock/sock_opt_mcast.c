@@ -12,11 +12,6 @@ static struct ust_addr addr_of_bytes(const uint8_t *b) {
     return addr_from_ip4((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
 }
 
-/* Does a program mean the stack's interface by that number? 0: any. */
-static bool is_our_index(const struct socks *sk, uint32_t index) {
-    return index == 0 || sk->net->ifindex == 0 || index == sk->net->ifindex;
-}
-
 /* An interface named by an address of its own. */
 static bool is_interface(const struct socks *sk, const uint8_t *b) {
     struct ust_addr a = addr_of_bytes(b);
@@ -73,7 +68,7 @@ static int set_group(struct socks *sk, uint64_t now_ns, struct sock *s, bool joi
     memcpy(&g, val, sizeof g);
     if (!addr_of_storage(s, &g.gr_group, &a))
         return -EINVAL;
-    if (addr_is_multicast(&a) && !is_our_index(sk, g.gr_interface))
+    if (addr_is_multicast(&a) && !sock_is_our_index(sk, g.gr_interface))
         return join ? -ENODEV : -EADDRNOTAVAIL;
     return join_or_leave(sk, now_ns, s, join, &a);
 }

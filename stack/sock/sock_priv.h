@@ -38,6 +38,10 @@ struct tcp_opt *sock_tcp_opt(struct sock *s);
 /* Copies the options that protocols look at into their blocks. */
 void sock_opt_apply(struct sock *s);
 void sock_opt_default(struct socks *sk, struct sock *s);
+/* Does a program mean the stack's interface by that number? 0: any. */
+static inline bool sock_is_our_index(const struct socks *sk, uint32_t index) {
+    return index == 0 || sk->net->ifindex == 0 || index == sk->net->ifindex;
+}
 /* What getsockopt gives, cut to the room: *len in: room, out: written. 0. An int is a byte at times, see sock_opt.c. */
 int sock_opt_put(const void *from, size_t n, void *val, size_t *len);
 int sock_opt_put_int(int level, int32_t v, void *val, size_t *len);
