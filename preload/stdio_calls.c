@@ -120,7 +120,7 @@ int fileno(FILE *fp) {
 
 int fileno_unlocked(FILE *fp) { return fileno(fp); }
 
-static int print(int fd, const char *fmt, va_list ap) {
+UST_PRINTF(2, 0) static int print(int fd, const char *fmt, va_list ap) {
     char *text;
     int n = vasprintf(&text, fmt, ap);
     if (n < 0)
@@ -132,12 +132,12 @@ static int print(int fd, const char *fmt, va_list ap) {
     return done == n ? n : -1;
 }
 
-int vdprintf(int fd, const char *fmt, va_list ap) {
+UST_PRINTF(2, 0) int vdprintf(int fd, const char *fmt, va_list ap) {
     return fd_lookup(fd) ? print(fd, fmt, ap) : real.vdprintf(fd, fmt, ap);
 }
 
 /* The flag makes %n in writable memory an error, which matters to libc's own formats only. */
-int __vdprintf_chk(int fd, int flag, const char *fmt, va_list ap) {
+UST_PRINTF(3, 0) int __vdprintf_chk(int fd, int flag, const char *fmt, va_list ap) {
     return fd_lookup(fd) ? print(fd, fmt, ap) : real.__vdprintf_chk(fd, flag, fmt, ap);
 }
 
@@ -149,7 +149,7 @@ int dprintf(int fd, const char *fmt, ...) {
     return n;
 }
 
-int __dprintf_chk(int fd, int flag, const char *fmt, ...) {
+UST_PRINTF(3, 4) int __dprintf_chk(int fd, int flag, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     int n = __vdprintf_chk(fd, flag, fmt, ap);
