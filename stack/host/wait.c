@@ -281,7 +281,8 @@ struct sleep {
  * ppoll(), which refuses more descriptors than RLIMIT_NOFILE allows a process that has them open
  * all the same; select() does not.
  */
-static long poll_any(struct pollfd *p, nfds_t cnt, struct timespec *ts, const sigset_t *mask) {
+MAY_BE_UNWOUND static long poll_any(struct pollfd *p, nfds_t cnt, struct timespec *ts,
+                                    const sigset_t *mask) {
     long r = sys_ppoll(p, cnt, ts, mask);
     if (UST_LIKELY(r != -EINVAL))
         return r;
