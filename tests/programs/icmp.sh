@@ -58,7 +58,8 @@ says "traceroute by ICMP over two routers" "^ 3  10.78.2.2 " us traceroute -I -n
 says "tracepath finds path MTU 1300" "pmtu 1300" us tracepath -n 10.78.2.2
 says "ping -M do -s 1372: fragmentation needed, the path MTU is 1300" "(Frag needed|mtu ?= ?1[34]00)" \
     us ping -c 3 -i 0.3 -W 5 -M "do" -s 1372 10.78.2.2
-us nc -l 9000 < /dev/zero > /dev/null 2>&1 &
-got=$(ip netns exec "$far" timeout 20 sh -c 'for i in 1 2 3 4 5 6 7 8 9; do nc -d 10.77.0.2 9000 | head -c 3000000 | wc -c | grep -v "^0$" && break; sleep 0.3; done')
+us_bg nc -l 9000 < /dev/zero > /dev/null 2>&1
+wait_for 10 us_listening 9000 || die "nc does not listen"
+got=$(ip netns exec "$far" timeout 20 sh -c 'nc -d 10.77.0.2 9000 | head -c 3000000 | wc -c')
 case_eq "TCP to a smaller path MTU: 3,000,000 bytes" 3000000 "$got"
 finish

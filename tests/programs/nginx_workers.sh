@@ -34,7 +34,8 @@ old=$(ps -o pid= --ppid "$(cat "$tmp/nginx.pid")" | sort)
 # Idle connections are closed by the old workers, which wrk counts as errors: a connection a request.
 load 4 "$tmp/wrk2" -H 'Connection: close' &
 loader=$!
-sleep 1
+busy() { in_stack "$userstack" ss | grep -q ESTAB; }
+wait_for 10 busy || fail "no load"
 kill -HUP "$(cat "$tmp/nginx.pid")"
 wait "$loader"
 case_ok "reload under load: no errors" clean "$tmp/wrk2"
